@@ -1,0 +1,35 @@
+# Two commands; each makes its own environment with nothing but Python >= 3.11.
+#   make demo   extract a blur from a pair, move it to another image, show the result
+#   make test   lint, types and the test suite
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: demo test lint lock
+
+demo: $(STAMP)
+	$(BIN)/kernel-space transfer --sharp data/samples/leaves_sharp.png \
+	  --blurry data/samples/leaves_blurry.png data/samples/shapes_sharp.png \
+	  -o demo --sheet
+
+test: $(STAMP) lint
+	$(BIN)/python -m pytest
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright --pythonpath $(BIN)/python
+
+# The lock holds every version and hash for Python 3.11 to 3.13 on all systems.
+$(STAMP): requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "kernel_space_jax needs Python 3.11 or newer: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+
+lock:
+	uv pip compile pyproject.toml --extra test --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate \
+	  --custom-compile-command "make lock" -o requirements.lock
