@@ -1,0 +1,290 @@
+"""Image files in and out, channel matching, padding, and contact sheets."""
+
+import os
+import uuid
+import warnings
+from collections.abc import Sequence
+from io import BytesIO
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+import cv2
+import jax
+import jax.numpy as jnp
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont, UnidentifiedImageError
+
+from kernel_space_jax.errors import UserError
+
+SMALLEST_SIDE = 16
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+KNOWN = "PNG, JPEG, TIFF, WebP or BMP"
+ORIENTATION_TAG = 274
+CAPTION_HEIGHT = 20
+GAP = 6
+Images = TypeVar("Images", jax.Array, np.ndarray)
+
+# A damaged file is reported once, by UserError, not by the codecs as well.
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+warnings.filterwarnings("ignore", module=r"PIL\.TiffImagePlugin")
+
+
+class Photo(NamedTuple):
+    """Float32 pixels (H, W, 1 or 3) in [0, 1], alpha (H, W) or None, bits 8 or 16."""
+
+    pixels: np.ndarray
+    alpha: np.ndarray | None = None
+    bits: int = 8
+
+
+class _Format(NamedTuple):
+    most_bits: int
+    has_alpha: bool
+    parameters: list[int]
+
+
+_PNG = _Format(16, True, [])
+_TIFF = _Format(16, True, [])
+_BMP = _Format(8, True, [])
+_JPEG = _Format(8, False, [cv2.IMWRITE_JPEG_QUALITY, 95])
+# OpenCV takes a WebP quality above 100 to mean lossless.
+_WEBP = _Format(8, True, [cv2.IMWRITE_WEBP_QUALITY, 101])
+FORMATS = {
+    ".png": _PNG,
+    ".tif": _TIFF,
+    ".tiff": _TIFF,
+    ".bmp": _BMP,
+    ".jpg": _JPEG,
+    ".jpeg": _JPEG,
+    ".webp": _WEBP,
+}
+
+
+class _Header(NamedTuple):
+    """What a file says of itself: format, grey, alpha, EXIF orientation."""
+
+    format: str | None
+    is_grey: bool
+    has_alpha: bool
+    orientation: int
+
+
+def read(path: str | Path) -> Photo:
+    """Read an image file, upright, as a Photo with pixels (H, W, 1) or (H, W, 3)."""
+    path = Path(path)
+    data = _read_bytes(path)
+    header = _read_header(path, data)
+    decoded = _decode(path, data, header)
+    # OpenCV and Pillow both turn a TIFF upright while decoding, and nothing else.
+    if header is not None and header.format != "TIFF":
+        decoded = _upright(decoded, header.orientation)
+    height, width = decoded.shape[:2]
+    if min(height, width) < SMALLEST_SIDE:
+        raise UserError(
+            f"{path} is {width} x {height} pixels; give an image of at least "
+            f"{SMALLEST_SIDE} pixels on each side."
+        )
+    bits = 8 * decoded.dtype.itemsize
+    values = decoded.astype(np.float32) / np.float32(2**bits - 1)
+    if values.shape[-1] in (2, 4):
+        return Photo(values[..., :-1], values[..., -1], bits)
+    return Photo(values, None, bits)
+
+
+def _read_bytes(path: Path) -> bytes:
+    if path.is_dir():
+        raise UserError(f"{path} is a folder; give the path of one image file.")
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise UserError(f"{path} does not exist; check the path.") from None
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"{path} cannot be read ({_reason(error)}); check the path and permissions."
+        ) from None
+    if not data:
+        raise UserError(f"{path} is empty (0 bytes); copy or download it again.")
+    return data
+
+
+def _read_header(path: Path, data: bytes) -> _Header | None:
+    try:
+        with Image.open(BytesIO(data)) as image:
+            # For a PNG this reads to the end: its EXIF may follow the pixels.
+            orientation = image.getexif().get(ORIENTATION_TAG, 1)
+            # Pillow calls 16-bit grey with alpha "RGBA": ask the PNG's colour type.
+            grey_alpha_png = image.format == "PNG" and data[25] == 4
+            is_grey = image.mode in ("1", "L", "LA", "I;16") or grey_alpha_png
+            has_alpha = image.has_transparency_data
+            return _Header(image.format, is_grey, has_alpha, orientation)
+    except UnidentifiedImageError:
+        return None
+    except Image.DecompressionBombError:
+        raise UserError(
+            f"{path} has too many pixels to open safely; crop or shrink it first."
+        ) from None
+    except (OSError, SyntaxError, ValueError):
+        raise _damaged(path) from None
+
+
+def _decode(path: Path, data: bytes, header: _Header | None) -> np.ndarray:
+    """Decode to uint8 or uint16 (H, W, C), RGB order, alpha last: C is 1 to 4."""
+    try:
+        decoded = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    except cv2.error:
+        decoded = None
+    if decoded is None:
+        if header is None:
+            raise UserError(
+                f"{path} is not an image, or is damaged; give a whole {KNOWN} file."
+            )
+        raise _damaged(path)
+    if decoded.dtype not in (np.uint8, np.uint16):
+        raise UserError(
+            f"{path} holds {decoded.dtype} pixels; save it with 8 or 16 bits a channel."
+        )
+    if decoded.ndim == 2:
+        decoded = decoded[..., None]
+    elif decoded.shape[-1] == 3:
+        decoded = decoded[..., ::-1]
+    else:
+        decoded = decoded[..., [2, 1, 0, 3]]
+    return decoded if header is None else _with_true_channels(decoded, data, header)
+
+
+def _with_true_channels(
+    decoded: np.ndarray, data: bytes, header: _Header
+) -> np.ndarray:
+    """Undo what OpenCV does to channels: (H, W, C) with grey and alpha as stored."""
+    if not header.has_alpha:
+        # OpenCV gives a CMYK TIFF an alpha channel that the file does not have.
+        return decoded[..., :3]
+    # OpenCV multiplies 8-bit TIFF colour by alpha, and drops alpha beside grey.
+    loses_alpha = decoded.shape[-1] < 4 or header.format == "TIFF"
+    if loses_alpha and decoded.dtype == np.uint8:
+        with Image.open(BytesIO(data)) as image:
+            return np.asarray(image.convert("LA" if header.is_grey else "RGBA"))
+    if header.is_grey and decoded.shape[-1] == 4:
+        return decoded[..., [0, 3]]
+    return decoded
+
+
+def _upright(pixels: np.ndarray, orientation: int) -> np.ndarray:
+    """Turn (H, W, C) as its EXIF orientation, 1 to 8, asks."""
+    if orientation in (5, 6, 7, 8):
+        pixels = pixels.swapaxes(0, 1)
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    return pixels
+
+
+def _damaged(path: Path) -> UserError:
+    return UserError(
+        f"{path} is truncated or damaged; copy, download or export it again."
+    )
+
+
+def _reason(error: Exception) -> str:
+    return (isinstance(error, OSError) and error.strerror) or str(error)
+
+
+def write(path: str | Path, photo: Photo) -> None:
+    """Write a Photo in the format of the suffix, whole or not at all.
+
+    Grey with alpha is stored as RGB with alpha. JPEG, WebP and BMP hold 8 bits, and
+    JPEG no alpha; WebP drops the colour of pixels that are wholly transparent.
+    """
+    path = Path(path)
+    kind = FORMATS.get(path.suffix.lower())
+    if kind is None:
+        raise UserError(
+            f"{path} has an unknown image suffix; end it in {', '.join(FORMATS)}."
+        )
+    encoded = _encode(path.suffix, _stored(photo, kind), kind.parameters)
+    if encoded is None:
+        height, width = photo.pixels.shape[:2]
+        raise UserError(
+            f"{path} cannot hold an image of {width} x {height} pixels; "
+            "choose another format such as .png."
+        )
+    try:
+        _replace(path, encoded)
+    except (OSError, ValueError) as error:
+        raise UserError(
+            f"{path} cannot be written ({_reason(error)}); choose another output path."
+        ) from None
+
+
+def _encode(suffix: str, stored: np.ndarray, parameters: list[int]) -> bytes | None:
+    """The file's bytes, or None: OpenCV refuses in two ways, both for the size."""
+    try:
+        done, encoded = cv2.imencode(suffix, stored, parameters)
+    except cv2.error:
+        return None
+    return encoded.tobytes() if done else None
+
+
+def _stored(photo: Photo, kind: _Format) -> np.ndarray:
+    """Integers as OpenCV encodes them: (H, W), (H, W, 3) BGR or (H, W, 4) BGRA."""
+    bits = min(photo.bits, kind.most_bits)
+    values = np.asarray(photo.pixels)
+    if photo.alpha is not None and kind.has_alpha:
+        alpha = np.asarray(photo.alpha)[..., None]
+        values = np.concatenate([match_channels(values, 3)[..., ::-1], alpha], axis=-1)
+    else:
+        values = values[..., ::-1]
+    whole = np.rint(np.clip(values, 0, 1) * np.float32(2**bits - 1))
+    return np.ascontiguousarray(whole.astype(np.uint8 if bits == 8 else np.uint16))
+
+
+def _replace(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Not tempfile: its files are private to the user, which the output must not be.
+    temporary = path.parent / f".{uuid.uuid4().hex}.tmp"
+    try:
+        temporary.write_bytes(data)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def match_channels(pixels: np.ndarray, channels: int) -> np.ndarray:
+    """Turn (..., 1) or (..., 3) into (..., channels): grey repeated, or RGB's luma."""
+    if pixels.shape[-1] == channels:
+        return pixels
+    if channels == 1:
+        return (pixels * LUMA).sum(axis=-1, keepdims=True)
+    return pixels.repeat(channels, axis=-1)
+
+
+def contact_sheet(images: Sequence[np.ndarray], captions: Sequence[str]) -> np.ndarray:
+    """Set (H, W, 1 or 3) images side by side over captions: (H, W, 3) in [0, 1]."""
+    height = max(image.shape[0] for image in images)
+    columns = [
+        _column(image, caption, height)
+        for image, caption in zip(images, captions, strict=True)
+    ]
+    gap = np.ones((height + CAPTION_HEIGHT, GAP, 3), np.float32)
+    spaced = [part for column in columns for part in (gap, column)][1:]
+    return np.concatenate(spaced, axis=1)
+
+
+def _column(image: np.ndarray, caption: str, height: int) -> np.ndarray:
+    """One image at `height` over its caption: (height + CAPTION_HEIGHT, W, 3)."""
+    rgb = np.clip(match_channels(np.asarray(image, np.float32), 3), 0, 1)
+    width = max(1, round(rgb.shape[1] * height / rgb.shape[0]))
+    # Nearest, so that enlarged pixels look like what they are.
+    scaled = cv2.resize(rgb, (width, height), interpolation=cv2.INTER_NEAREST)
+    font = ImageFont.load_default(12)
+    text_width = int(font.getlength(caption)) + 1
+    full_width = max(width, text_width)
+    column = np.ones((height + CAPTION_HEIGHT, full_width, 3), np.float32)
+    left = (full_width - width) // 2
+    column[:height, left : left + width] = scaled
+    strip = Image.new("L", (full_width, CAPTION_HEIGHT), 255)
+    middle = (full_width // 2, CAPTION_HEIGHT // 2)
+    ImageDraw.Draw(strip).text(middle, caption, fill=0, font=font, anchor="mm")
+    column[height:] = np.asarray(strip, np.float32)[..., None] / 255
+    return column

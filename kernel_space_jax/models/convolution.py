@@ -1,0 +1,201 @@
+"""Convolution and its adjoint, with gradients that are fast on CPU.
+
+A convolution (cross-correlation, as networks mean it) of x (N, H, W, C) with
+w (kh, kw, C, O) has three faces, and each is written out once here:
+
+    correlate(x, w)            y = w * x            (N, Ho, Wo, O)
+    adjoint(y, w)              x = w^T * y          the transposed convolution
+    weight_gradient(x, y)      sum over pixels of patches(x)^T y
+
+XLA on CPU compiles what autodiff derives from a convolution 10 to 44 times slower
+inside a loop, so `convolve` and `convolve_transposed` carry these three as their
+gradients there; on GPU and TPU they are left to XLA. `scripts/benchmark.py conv`
+measures the difference.
+"""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+from jax import Array, lax
+
+LAYOUT = ("NHWC", "HWIO", "NHWC")
+
+# With fewer output pixels than this a convolution on CPU is bound by reading its
+# weights; a matrix product reads them once and leaves them as they lie.
+FEW_PIXELS = 256
+
+
+def convolve(x: Array, w: Array, stride: int = 1, pad: int = 0) -> Array:
+    """w * x with `pad` zeros on every side; w is (kh, kw, C, O)."""
+    if jax.default_backend() == "cpu":
+        return _convolve_cpu(x, w, stride, pad)
+    return correlate(x, w, stride, pad)
+
+
+def convolve_transposed(
+    y: Array, w: Array, stride: int, pad: int, size: tuple[int, int]
+) -> Array:
+    """The adjoint of `convolve` from (N, h, w, O) to (N, *size, C).
+
+    w is (kh, kw, C, O) of the convolution whose adjoint this is.
+    """
+    if jax.default_backend() == "cpu":
+        return _transposed_cpu(y, w, stride, pad, size)
+    return adjoint(y, w, stride, pad, size)
+
+
+def correlate(x: Array, w: Array, stride: int, pad: int) -> Array:
+    """w * x as one XLA convolution."""
+    kh, kw = w.shape[:2]
+    if kh == kw == stride == 1 and pad == 0:
+        return jnp.tensordot(x, w[0, 0], 1)
+    if jax.default_backend() != "cpu":
+        return _xla(x, w, stride, ((pad, pad), (pad, pad)))
+    rows, columns = (
+        (n + 2 * pad - k) // stride + 1
+        for n, k in zip(x.shape[1:3], (kh, kw), strict=True)
+    )
+    if x.shape[0] * rows * columns <= FEW_PIXELS:
+        x = jnp.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
+        patches = jnp.concatenate(_shifts(x, (kh, kw), stride, (rows, columns)), -1)
+        return jnp.tensordot(patches, w.reshape(-1, w.shape[-1]), 1)
+    if stride == 1 and pad == 0:
+        # XLA's CPU kernel is four times slower without any padding at all.
+        y = _xla(x, w, stride, ((0, 1), (0, 1)))
+        return y[:, : x.shape[1] - kh + 1, : x.shape[2] - kw + 1]
+    return _xla(x, w, stride, ((pad, pad), (pad, pad)))
+
+
+def adjoint(y: Array, w: Array, stride: int, pad: int, size: tuple[int, int]) -> Array:
+    """w^T * y, written as a convolution with the flipped and swapped weights."""
+    kh, kw = w.shape[:2]
+    if kh == kw == stride == 1 and pad == 0:
+        return jnp.tensordot(y, w[0, 0].T, 1)
+    sides = list(zip(size, y.shape[1:3], (kh, kw), strict=True))
+    if jax.default_backend() == "cpu" and y[..., 0].size <= FEW_PIXELS:
+        taps = jnp.einsum("nhwo,abco->abnhwc", y, w)
+        none = (0, 0, 0)
+        return sum(
+            lax.pad(
+                taps[a, b],
+                jnp.zeros((), y.dtype),
+                (
+                    none,
+                    *(
+                        (t - pad, n + pad - t - (m - 1) * stride - 1, stride - 1)
+                        for t, (n, m, _) in zip((a, b), sides, strict=True)
+                    ),
+                    none,
+                ),
+            )
+            for a in range(kh)
+            for b in range(kw)
+        )
+    flipped = jnp.flip(w, (0, 1)).swapaxes(2, 3)
+    pads = tuple((k - 1 - pad, n - ((m - 1) * stride + 1) + pad) for n, m, k in sides)
+    return _xla(y, flipped, 1, pads, dilation=stride)
+
+
+def weight_gradient(
+    x: Array, y: Array, kernel: tuple[int, int], stride: int, pad: int
+) -> Array:
+    """sum_p patches_p(x)^T y_p, the (kh, kw, C, O) gradient of <y, w * x>.
+
+    Patches of a few output rows at a time stay in cache, where those of the whole
+    image would be kh * kw copies of it in memory.
+    """
+    kh, kw = kernel
+    n, rows, columns, features = y.shape
+    channels = x.shape[-1]
+    if kh == kw == stride == 1 and pad == 0:
+        return jnp.tensordot(x, y, ((0, 1, 2), (0, 1, 2)))[None, None]
+    if stride == 1 and 2 * features <= channels:
+        # Seen from y, x is the output: patches are taken of the narrower side.
+        swapped = weight_gradient(y, x, kernel, 1, kh - 1 - pad)
+        return jnp.flip(swapped, (0, 1)).swapaxes(2, 3)
+    # About 2000 patches at a time; all of a small image at once.
+    most = max(4, 2048 // (n * columns))
+    block = max(b for b in range(1, rows + 1) if rows % b == 0 and b <= most)
+    x = jnp.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
+
+    def product(first: Array | int) -> Array:
+        band_rows = (block - 1) * stride + kh
+        band = lax.dynamic_slice_in_dim(x, first * block * stride, band_rows, 1)
+        cotangent = lax.dynamic_slice_in_dim(y, first * block, block, 1)
+        patches = jnp.concatenate(_shifts(band, kernel, stride, (block, columns)), -1)
+        return patches.reshape(-1, kh * kw * channels).T @ cotangent.reshape(
+            -1, features
+        )
+
+    if block == rows:
+        total = product(0)
+    else:
+        zero = jnp.zeros((kh * kw * channels, features), y.dtype)
+        total, _ = lax.scan(
+            lambda total, first: (total + product(first), None),
+            zero,
+            jnp.arange(rows // block),
+        )
+    return total.reshape(kh, kw, channels, features)
+
+
+def _shifts(
+    x: Array, kernel: tuple[int, int], stride: int, size: tuple[int, int]
+) -> list[Array]:
+    """For each tap of the kernel, the pixels of padded x that it meets."""
+    last_row, last_column = ((n - 1) * stride + 1 for n in size)
+    return [
+        x[:, a : a + last_row : stride, b : b + last_column : stride]
+        for a in range(kernel[0])
+        for b in range(kernel[1])
+    ]
+
+
+def _xla(x: Array, w: Array, stride: int, pads: tuple, dilation: int = 1) -> Array:
+    return lax.conv_general_dilated(
+        x,
+        w,
+        (stride, stride),
+        pads,
+        lhs_dilation=(dilation, dilation),
+        dimension_numbers=LAYOUT,
+    )
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(2, 3))
+def _convolve_cpu(x: Array, w: Array, stride: int, pad: int) -> Array:
+    return correlate(x, w, stride, pad)
+
+
+def _convolve_forward(x, w, stride, pad):
+    return correlate(x, w, stride, pad), (x, w)
+
+
+def _convolve_backward(stride, pad, saved, g):
+    x, w = saved
+    dx = adjoint(g, w, stride, pad, x.shape[1:3])
+    return dx, weight_gradient(x, g, w.shape[:2], stride, pad)
+
+
+_convolve_cpu.defvjp(_convolve_forward, _convolve_backward)
+
+
+@partial(jax.custom_vjp, nondiff_argnums=(2, 3, 4))
+def _transposed_cpu(
+    y: Array, w: Array, stride: int, pad: int, size: tuple[int, int]
+) -> Array:
+    return adjoint(y, w, stride, pad, size)
+
+
+def _transposed_forward(y, w, stride, pad, size):
+    return adjoint(y, w, stride, pad, size), (y, w)
+
+
+def _transposed_backward(stride, pad, size, saved, g):
+    y, w = saved
+    dy = correlate(g, w, stride, pad)
+    return dy, weight_gradient(g, y, w.shape[:2], stride, pad)
+
+
+_transposed_cpu.defvjp(_transposed_forward, _transposed_backward)

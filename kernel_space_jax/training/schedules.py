@@ -1,0 +1,113 @@
+"""Learning rates of the published programs, as optax schedules.
+
+A schedule takes optax's count, the number of updates already made. Those programs step
+their schedulers before the optimiser, so the first update (count 0) uses the rate that
+they number 1: `schedule(count) = lr(count + 1)`. The one-cycle schedules step after
+the optimiser: `schedule(count) = lr(count)`.
+"""
+
+from collections.abc import Sequence
+
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+
+def cosine_restarts(
+    learning_rate: float, periods: Sequence[int], *, minimum: float
+) -> optax.Schedule:
+    """minimum + (learning_rate - minimum) cos^2(pi t / 2T) in each period T (Tran et al.).
+
+    The first training step uses lr(1), so t = count + 1 in the first period; a later
+    one starts one step late in the original, so t = count - its start, the last
+    rate stays.
+    """
+    ends = np.cumsum(periods)
+    starts = np.concatenate([[-1], ends[:-1]])
+
+    def schedule(count):
+        period = jnp.searchsorted(jnp.asarray(ends[:-1]), count, side="right")
+        length = jnp.asarray(periods)[period]
+        left = jnp.clip(length - (count - jnp.asarray(starts)[period]), 0, length)
+        # sin^2 of what is left, not 1 + cos, keeps float32 digits near the minimum.
+        height = jnp.sin(jnp.pi / 2 * left / length) ** 2
+        return minimum + (learning_rate - minimum) * height
+
+    return schedule
+
+
+def multistep_restarts(
+    learning_rate: float,
+    milestones: Sequence[int],
+    *,
+    decay: float = 0.5,
+    restarts: Sequence[int] = (),
+    restart_weights: Sequence[float] = (),
+) -> optax.Schedule:
+    """learning_rate * decay^(milestones passed); lr(restart + 1) = learning_rate * weight.
+
+    The first training step uses lr(1). A milestone m named twice decays twice at lr(m).
+    """
+    starts = {r + 1: w for r, w in zip(restarts, restart_weights, strict=True)}
+    steps = sorted({*milestones, *starts})
+    rates = [learning_rate]
+    for step in steps:
+        if step in starts:
+            rates.append(learning_rate * starts[step])
+        else:
+            rates.append(rates[-1] * decay ** list(milestones).count(step))
+
+    def schedule(count):
+        passed = jnp.searchsorted(jnp.asarray(steps), count + 1, side="right")
+        return jnp.asarray(rates)[passed]
+
+    return schedule
+
+
+def step_decay(
+    learning_rate: float, every: int, *, decay: float = 0.7
+) -> optax.Schedule:
+    """learning_rate * decay^floor((count + 1) / every): the first step uses lr(1).
+
+    JointDeblur decays every fifth of its steps, one update early because of lr(1).
+    """
+    return lambda count: learning_rate * decay ** ((count + 1) // every)
+
+
+def linear_one_cycle(learning_rate: float, steps: int) -> optax.Schedule:
+    """From 0.1 up to 1 and back to 0.1 times learning_rate over steps, lr(0) first."""
+    return _linear_between([0, steps / 2, steps], [0.1, 1.0, 0.1], learning_rate)
+
+
+def linear_one_cycle_with_drop(learning_rate: float, steps: int) -> optax.Schedule:
+    """One cycle in 0.9 steps, then down to 0.001 times learning_rate, lr(0) first."""
+    return _linear_between(
+        [0, 0.45 * steps, 0.9 * steps, steps], [0.1, 1.0, 0.1, 0.001], learning_rate
+    )
+
+
+def constant_then_linear(
+    learning_rate: float, *, constant: int, decay: int, epoch_steps: int
+) -> optax.Schedule:
+    """learning_rate * min(1, (constant + decay - e) / (decay + 1)) in epoch e = 1, 2, ...
+
+    Blur2Blur: 100 constant and 200 decaying epochs of epoch_steps updates; the first
+    training epoch uses lr(1), the last one lr = 0.
+    """
+
+    def schedule(count):
+        epoch = count // epoch_steps + 1
+        return learning_rate * jnp.clip((constant + decay - epoch) / (decay + 1), 0, 1)
+
+    return schedule
+
+
+def _linear_between(
+    steps: Sequence[float], factors: Sequence[float], learning_rate: float
+) -> optax.Schedule:
+    def schedule(count):
+        return learning_rate * jnp.interp(
+            count, jnp.asarray(steps), jnp.asarray(factors)
+        )
+
+    return schedule

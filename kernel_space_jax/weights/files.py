@@ -1,0 +1,121 @@
+"""Our weight files: one safetensors file that knows what it holds.
+
+Tensors are named by their path ("params/features/conv0/kernel"); the header says
+architecture, options, origin, licence and the sha256 of the tensors.
+"""
+
+import dataclasses
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import flax.linen as nn
+import jax.numpy as jnp
+import numpy as np
+from flax.traverse_util import flatten_dict, unflatten_dict
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from kernel_space_jax.errors import UserError
+from kernel_space_jax.weights.architectures import ARCHITECTURES, architecture
+
+
+class Weights(NamedTuple):
+    """A network ready to apply: `module.apply(variables, ...)`."""
+
+    module: nn.Module
+    variables: dict[str, Any]
+
+
+def write(
+    path: str | Path,
+    module: nn.Module,
+    variables: Mapping[str, Any],
+    *,
+    origin: str,
+    licence: str,
+) -> str:
+    """Writes one weight file, whole or not at all; returns the sha256."""
+    arch = next(k for k, row in ARCHITECTURES.items() if row.module is type(module))
+    tensors = {
+        "/".join(key): np.ascontiguousarray(value)
+        for key, value in flatten_dict(dict(variables)).items()
+    }
+    digest = _digest(tensors)
+    header = {
+        "architecture": arch,
+        "options": json.dumps(_options(module)),
+        "origin": origin,
+        "licence": licence,
+        "sha256": digest,
+    }
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(save(tensors, metadata=header))
+        os.replace(temporary, path)
+    except OSError as error:
+        raise UserError(f"{path} cannot be written: {error.strerror}") from None
+    finally:
+        temporary.unlink(missing_ok=True)
+    return digest
+
+
+def read_header(path: str | Path) -> dict[str, str]:
+    """What a weight file says of itself."""
+    return _read(Path(path))[0]
+
+
+def load(path: str | Path) -> Weights:
+    """The module and the variables of a weight file, checked against its sha256."""
+    header, tensors = _read(Path(path))
+    if _digest(tensors) != header["sha256"]:
+        raise UserError(f"{path} is damaged: its tensors do not match its sha256")
+    row = architecture(header["architecture"])
+    options = json.loads(header["options"])
+    module = row.module(**{k: _as_tuple(v) for k, v in options.items()})
+    flat = {tuple(key.split("/")): jnp.asarray(v) for key, v in tensors.items()}
+    return Weights(module, unflatten_dict(flat))
+
+
+def _read(path: Path) -> tuple[dict[str, str], dict[str, np.ndarray]]:
+    if not path.is_file():
+        raise UserError(f"{path} does not exist; give the path of a weight file")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            header = file.metadata() or {}
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    except SafetensorError:
+        raise UserError(
+            f"{path} is not a weight file; make one with 'kernel-space import-weights'"
+        ) from None
+    missing = {"architecture", "options", "sha256"} - header.keys()
+    if missing:
+        raise UserError(
+            f"{path} does not say its {min(missing)}; "
+            "make it with 'kernel-space import-weights'"
+        )
+    return header, tensors
+
+
+def _options(module: nn.Module) -> dict[str, Any]:
+    """The fields of a module that a file can state; the dtype is the user's choice."""
+    fields = (field.name for field in dataclasses.fields(module))
+    hidden = {"parent", "name", "dtype"}
+    return {name: getattr(module, name) for name in fields if name not in hidden}
+
+
+def _as_tuple(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _digest(tensors: Mapping[str, np.ndarray]) -> str:
+    digest = hashlib.sha256()
+    for key in sorted(tensors):
+        digest.update(f"{key} {tensors[key].dtype} {tensors[key].shape}".encode())
+        digest.update(np.ascontiguousarray(tensors[key]).tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,201 @@
+"""The kernel space in PyTorch: the rival that our JAX version is timed against.
+
+Images are NCHW float32 in [0, 1] with sides that are multiples of 128, at least 256.
+Parameters carry the names of the published checkpoints, so these load unchanged; the
+`nn.Identity` layers stand where a norm would, and keep the numbering.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+def _leaky() -> nn.LeakyReLU:
+    return nn.LeakyReLU(0.1, inplace=True)
+
+
+def _conv(inputs: int, outputs: int, stride: int = 1) -> nn.Conv2d:
+    return nn.Conv2d(inputs, outputs, 3, stride, padding=1)
+
+
+class ResidualBlock(nn.Module):
+    """x + conv(relu(conv(x))), with biases."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.conv1 = _conv(width, width)
+        self.conv2 = _conv(width, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        hidden = functional.relu(self.conv1(x), inplace=True)
+        return self.conv2(hidden).add_(x)
+
+
+class ReflectedBlock(nn.Module):
+    """x + conv(relu(conv(x))) with reflection padding, without biases."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.conv_block = nn.Sequential(
+            nn.ReflectionPad2d(1),
+            nn.Conv2d(width, width, 3, bias=False),
+            nn.Identity(),
+            nn.ReLU(inplace=True),
+            nn.ReflectionPad2d(1),
+            nn.Conv2d(width, width, 3, bias=False),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv_block(x).add_(x)
+
+
+class KernelExtractor(nn.Module):
+    """G after the features: both images' features to the code, 32 times smaller."""
+
+    def __init__(self, width: int, outputs: int, blocks: int):
+        super().__init__()
+        layers: list[nn.Module] = [
+            nn.ReflectionPad2d(3),
+            nn.Conv2d(2 * width, width, 7, bias=False),
+            nn.Identity(),
+            nn.ReLU(inplace=True),
+        ]
+        widths = [min(width * 2**level, outputs) for level in range(6)]
+        for before, after in zip(widths, widths[1:], strict=False):
+            layers += [
+                nn.Conv2d(before, after, 3, 2, padding=1, bias=False),
+                nn.Identity(),
+                nn.ReLU(inplace=True),
+            ]
+        layers += [ReflectedBlock(outputs) for _ in range(blocks)]
+        self.model = nn.Sequential(*layers)
+
+    def forward(self, features: Tensor) -> Tensor:
+        return self.model(features)
+
+
+class Level(nn.Module):
+    """One level of the U-Net around `submodule`; the innermost one takes the code.
+
+    The ReLU that follows makes it irrelevant that the skip has been through the
+    in-place leaky ReLU.
+    """
+
+    def __init__(
+        self, outer: int, inner: int, submodule: "Level | None", outermost: bool = False
+    ):
+        super().__init__()
+        down = nn.Conv2d(outer, inner, 4, 2, padding=1, bias=False)
+        up = nn.ConvTranspose2d(2 * inner, outer, 4, 2, padding=1, bias=outermost)
+        if outermost:
+            self.down = nn.Sequential(down)
+            self.up = nn.Sequential(nn.ReLU(inplace=True), up, nn.Tanh())
+        else:
+            self.down = nn.Sequential(nn.LeakyReLU(0.2, inplace=True), down)
+            self.up = nn.Sequential(nn.ReLU(inplace=True), up)
+        self.submodule = submodule
+        self.outermost = outermost
+
+    def forward(self, x: Tensor, code: Tensor) -> Tensor:
+        below = self.down(x)
+        if self.submodule is None:
+            below = torch.cat([below, code], dim=1)
+        else:
+            below = self.submodule(below, code)
+        above = self.up(below)
+        return above if self.outermost else torch.cat([above, x], dim=1)
+
+
+class Adapter(nn.Module):
+    """The U-Net of F: features of the sharp image and a code to blurred features."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        level = Level(8 * width, 8 * width, None)
+        for scale in (4, 2, 1):
+            level = Level(scale * width, 2 * scale * width, level)
+        self.model = Level(width, width, level, outermost=True)
+
+    def forward(self, features: Tensor, code: Tensor) -> Tensor:
+        return self.model(features, code)
+
+
+class KernelSpace(nn.Module):
+    """y = F(x, k) is `blur`, k = G(x, y) is `extract`; no norm, reflection padding."""
+
+    def __init__(
+        self,
+        width: int = 64,
+        code_width: int = 512,
+        front: int = 10,
+        back: int = 20,
+        blocks: int = 4,
+        variational: bool = False,
+    ):
+        super().__init__()
+        if code_width != 8 * width:
+            raise ValueError(f"code_width must be 8 * width = {8 * width}")
+        self.variational = variational
+        self.feature_extractor = nn.Sequential(
+            _conv(3, width),
+            _leaky(),
+            _conv(width, width, 2),
+            _leaky(),
+            _conv(width, width, 2),
+            _leaky(),
+            *(ResidualBlock(width) for _ in range(front)),
+        )
+        outputs = 2 * code_width if variational else code_width
+        self.kernel_extractor = KernelExtractor(width, outputs, blocks)
+        self.adapter = Adapter(width)
+        self.recon_trunk = nn.Sequential(
+            *(ResidualBlock(width) for _ in range(back)),
+            _conv(width, 4 * width),
+            nn.PixelShuffle(2),
+            _leaky(),
+            _conv(width, 256),  # 256 at every width, as published
+            nn.PixelShuffle(2),
+            _leaky(),
+            _conv(64, 64),
+            _leaky(),
+            _conv(64, 3),
+        )
+
+    def features(self, image: Tensor) -> Tensor:
+        """Features at a quarter of the size, which F and G share."""
+        return self.feature_extractor(image)
+
+    def extract(
+        self, sharp: Tensor, blurry: Tensor, sharp_features: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Mean and sigma of the code; sigma is 0 unless variational, and unbounded."""
+        if sharp_features is None:
+            sharp_features = self.features(sharp)
+        both = torch.cat([sharp_features, self.features(blurry)], dim=1)
+        code = self.kernel_extractor(both)
+        if self.variational:
+            mean, sigma = code.chunk(2, dim=1)
+            return mean, sigma
+        return code, torch.zeros_like(code)
+
+    def blur(
+        self, sharp: Tensor, code: Tensor, sharp_features: Tensor | None = None
+    ) -> Tensor:
+        """The sharp image blurred by the code, not clipped."""
+        if sharp_features is None:
+            sharp_features = self.features(sharp)
+        return self.recon_trunk(self.adapter(sharp_features, code)).add_(sharp)
+
+
+def training_step(
+    model: KernelSpace, optimiser: torch.optim.Optimizer, x: Tensor, y: Tensor
+) -> Tensor:
+    """One step on the Charbonnier loss of F(x, G(x, y)) and y; features of x once."""
+    features = model.features(x)
+    mean, _ = model.extract(x, y, features)
+    difference = model.blur(x, mean, features) - y
+    loss = (difference.square() + 1e-6).sqrt().sum()
+    optimiser.zero_grad(set_to_none=True)
+    loss.backward()
+    optimiser.step()
+    return loss.detach()

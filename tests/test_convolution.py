@@ -1,0 +1,85 @@
+"""The convolution is XLA's convolution, and its three faces are one operator."""
+
+import itertools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from golden import relative_error
+from jax import lax
+
+from kernel_space_jax.models import convolution
+
+CASES = [
+    # height, width, channels in, channels out, kernel, stride, pad
+    (9, 12, 3, 5, 3, 1, 1),
+    (9, 12, 8, 3, 3, 1, 1),
+    (24, 20, 8, 3, 7, 1, 0),
+    (40, 33, 4, 6, 3, 1, 0),
+    (41, 38, 4, 6, 3, 2, 1),
+    (40, 32, 4, 6, 4, 2, 1),
+    (4, 6, 16, 8, 4, 2, 1),
+    (3, 3, 8, 8, 3, 2, 1),
+    (17, 23, 4, 6, 1, 1, 0),
+    (17, 23, 4, 6, 1, 2, 0),
+]
+
+
+def stock(x, w, stride, pad):
+    return lax.conv_general_dilated(
+        x,
+        w,
+        (stride, stride),
+        ((pad, pad), (pad, pad)),
+        dimension_numbers=("NHWC", "HWIO", "NHWC"),
+    )
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_values_and_gradients_are_those_of_xla(case):
+    height, width, channels, features, k, stride, pad = case
+    keys = jax.random.split(jax.random.key(0), 3)
+    x = jax.random.normal(keys[0], (2, height, width, channels))
+    w = jax.random.normal(keys[1], (k, k, channels, features))
+
+    expected, pull_expected = jax.vjp(lambda x, w: stock(x, w, stride, pad), x, w)
+    actual, pull = jax.vjp(lambda x, w: convolution.convolve(x, w, stride, pad), x, w)
+    cotangent = jax.random.normal(keys[2], expected.shape)
+    assert relative_error(actual, expected) < 1e-5
+    for a, e in zip(pull(cotangent), pull_expected(cotangent), strict=True):
+        assert relative_error(a, e) < 1e-5
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_transposed_is_the_adjoint_with_the_adjoints_gradients(case):
+    height, width, channels, features, k, stride, pad = case
+    keys = jax.random.split(jax.random.key(1), 4)
+    x = jax.random.normal(keys[0], (2, height, width, channels))
+    w = jax.random.normal(keys[1], (k, k, channels, features))
+    forward = convolution.convolve(x, w, stride, pad)
+    y = jax.random.normal(keys[2], forward.shape)
+
+    transposed = lambda y, w: convolution.convolve_transposed(  # noqa: E731
+        y, w, stride, pad, (height, width)
+    )
+    expected = lambda y, w: jax.vjp(lambda x: stock(x, w, stride, pad), x)[1](y)[0]  # noqa: E731
+    back, pull = jax.vjp(transposed, y, w)
+    assert abs(jnp.vdot(forward, y) - jnp.vdot(x, back)) < 1e-4 * jnp.sqrt(
+        jnp.vdot(forward, forward) * jnp.vdot(y, y)
+    )
+    expected_back, pull_expected = jax.vjp(expected, y, w)
+    assert relative_error(back, expected_back) < 1e-5
+    for a, e in zip(pull(x), pull_expected(x), strict=True):
+        assert relative_error(a, e) < 1e-5
+
+
+def test_mapped_over_weights_of_each_example():
+    keys = jax.random.split(jax.random.key(2), 2)
+    x = jax.random.normal(keys[0], (3, 1, 12, 10, 4))
+    w = jax.random.normal(keys[1], (3, 3, 3, 4, 5))
+    loss = lambda x, w: jnp.sum(convolution.convolve(x, w, 1, 1) ** 2)  # noqa: E731
+    together = jax.vmap(jax.grad(loss, (0, 1)))(x, w)
+    for i, j in itertools.product(range(3), range(2)):
+        alone = jax.grad(loss, (0, 1))(x[i], w[i])
+        np.testing.assert_allclose(together[j][i], alone[j], rtol=1e-4, atol=1e-4)
