@@ -10,7 +10,6 @@ from typing import NamedTuple, TypeVar
 
 import cv2
 import jax
-import jax.numpy as jnp
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont, UnidentifiedImageError
 

@@ -7,8 +7,11 @@ from pathlib import Path
 
 import jax.numpy as jnp
 import numpy as np
-
+from flax.traverse_util import flatten_dict
 from goldens.det_weights import det_state_dict
+
+from kernel_space_jax.weights.architectures import ARCHITECTURES
+from kernel_space_jax.weights.convert import LEAVES
 
 FOLDER = Path(__file__).parent / "goldens"
 
@@ -42,6 +45,17 @@ class Golden:
         if meta in self.arrays.files:
             return det_state_dict(str(self.arrays[meta]))
         return self.group(prefix)
+
+
+def by_torch_name(arch: str, module, tree) -> dict[str, np.ndarray]:
+    """A tree of our parameters (or gradients) in PyTorch's names and layout."""
+    names = ARCHITECTURES[arch].names(module)
+    return {
+        f"{names[path[1:-1]]}.{LEAVES[path[-1]]}": (
+            np.asarray(leaf).transpose(3, 2, 0, 1) if leaf.ndim == 4 else leaf
+        )
+        for path, leaf in flatten_dict(tree).items()
+    }
 
 
 def relative_error(actual, expected) -> float:

@@ -1,6 +1,15 @@
 """Terms of the objectives: each a scalar, with a finite gradient everywhere."""
 
+from kernel_space_jax.losses.perceptual import perceptual, style
 from kernel_space_jax.losses.pixel import charbonnier, structural
 from kernel_space_jax.losses.regularisers import code_norm, hyper_laplacian, kl
 
-__all__ = ["charbonnier", "code_norm", "hyper_laplacian", "kl", "structural"]
+__all__ = [
+    "charbonnier",
+    "code_norm",
+    "hyper_laplacian",
+    "kl",
+    "perceptual",
+    "structural",
+    "style",
+]

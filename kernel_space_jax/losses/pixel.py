@@ -7,7 +7,7 @@ from kernel_space_jax.metrics.ssim import ssim
 
 
 def charbonnier(x: Array, y: Array, *, epsilon: float = 1e-6) -> Array:
-    """rho(x, y) = sum sqrt((x - y)^2 + epsilon), over the batch too (Tran et al. 2021)."""
+    """rho(x, y) = sum sqrt((x - y)^2 + epsilon) over all axes (Tran et al. 2021)."""
     return jnp.sum(jnp.sqrt((x - y) ** 2 + epsilon))
 
 

@@ -16,7 +16,7 @@ def hyper_laplacian(x: Array, *, alpha: float = 0.66) -> Array:
 
 
 def code_norm(k: Array) -> Array:
-    """sum_n ||k_n||_2 over the batch: (N, h, w, C) -> (); its gradient at k = 0 is 0."""
+    """sum_n ||k_n||_2 over the batch: (N, h, w, C) -> (); its gradient at 0 is 0."""
     squares = jnp.sum(k**2, axis=tuple(range(1, k.ndim)))
     # Two wheres: the gradient of sqrt at 0 is infinite, and 0 * inf would be NaN.
     zero = squares == 0
@@ -24,6 +24,6 @@ def code_norm(k: Array) -> Array:
 
 
 def kl(mean: Array, sigma: Array, *, weight: float = 10.0) -> Array:
-    """weight * sum (mean^2 + sigma^2 - log(1e-8 + sigma^2) - 1), over the batch too."""
+    """weight * sum (mean^2 + sigma^2 - log(1e-8 + sigma^2) - 1) over all axes."""
     variance = sigma**2
     return weight * jnp.sum(mean**2 + variance - jnp.log(1e-8 + variance) - 1.0)

@@ -1,4 +1,4 @@
-"""Scores of a restored image x against the truth: NHWC in [0, 1], one value an image."""
+"""Scores of one image against another: NHWC in [0, 1], one value an image."""
 
 from kernel_space_jax.metrics.colour import luma
 from kernel_space_jax.metrics.psnr import psnr

@@ -5,7 +5,7 @@ from jax import Array
 
 
 def crop_border(x: Array, crop: int) -> Array:
-    """x without `crop` pixels on each side: (N, H, W, C) -> (N, H-2crop, W-2crop, C)."""
+    """x without `crop` pixels on each side: (N, H, W, C) -> (N, H', W', C)."""
     return x[:, crop : x.shape[1] - crop, crop : x.shape[2] - crop]
 
 

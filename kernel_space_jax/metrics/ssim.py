@@ -32,8 +32,8 @@ def ssim(x: Array, y: Array, *, crop: int = 0, border: Border = "valid") -> Arra
 def ssim_3d(x: Array, y: Array, *, crop: int = 0) -> Array:
     """SSIM whose window also runs across channels: two (N, H, W, C) -> (N,).
 
-    The 11 x 11 x 11 window with replicated borders is the RGB score of NAFNet, Restormer
-    and Blur2Blur; it is far above `ssim` on the same pair, so never compare the two.
+    The 11 x 11 x 11 window with replicated borders is the RGB score of NAFNet,
+    Restormer and Blur2Blur: far above `ssim` on the same pair, not to be mixed.
     """
     x, y = crop_border(x, crop), crop_border(y, crop)
     return _mean_similarity(x, y, axes=(3, 1, 2), border="edge")
@@ -42,11 +42,11 @@ def ssim_3d(x: Array, y: Array, *, crop: int = 0) -> Array:
 def _mean_similarity(
     x: Array, y: Array, *, axes: tuple[int, ...], border: Border
 ) -> Array:
-    """Mean of (2 m_x m_y + C1)(2 c_xy + C2) / ((m_x^2 + m_y^2 + C1)(v_x + v_y + C2))."""
+    """Mean (2 m_x m_y + C1)(2 c_xy + C2) / (m_x^2 + m_y^2 + C1)(v_x + v_y + C2)."""
     x, y = _pad(x, axes, border), _pad(y, axes, border)
     # E[x^2] - E[x]^2 cancels in float32 unless the images are centred first.
-    centre = jnp.mean(lax.stop_gradient(x + y) / 2, axis=(1, 2, 3), keepdims=True)
-    dx, dy = x - centre, y - centre
+    centre_x, centre_y = _centre(x), _centre(y)
+    dx, dy = x - centre_x, y - centre_y
 
     def blur(image: Array) -> Array:
         return reduce(_blur, axes, image)
@@ -54,7 +54,7 @@ def _mean_similarity(
     mean_x, mean_y = blur(dx), blur(dy)
     covariance = blur(dx * dy) - mean_x * mean_y
     variances = blur(dx**2 + dy**2) - (mean_x**2 + mean_y**2)
-    mean_x, mean_y = mean_x + centre, mean_y + centre
+    mean_x, mean_y = mean_x + centre_x, mean_y + centre_y
     luminance = (2 * mean_x * mean_y + C1) / (mean_x**2 + mean_y**2 + C1)
     structure = (2 * covariance + C2) / (variances + C2)
     return jnp.mean(luminance * structure, axis=(1, 2, 3))
@@ -65,6 +65,10 @@ def _pad(x: Array, axes: tuple[int, ...], border: Border) -> Array:
         return x
     widths = [(RADIUS, RADIUS) if axis in axes else (0, 0) for axis in range(x.ndim)]
     return jnp.pad(x, widths, mode="constant" if border == "zero" else "edge")
+
+
+def _centre(x: Array) -> Array:
+    return lax.stop_gradient(jnp.mean(x, axis=(1, 2, 3), keepdims=True))
 
 
 def _blur(x: Array, axis: int) -> Array:

@@ -186,8 +186,8 @@ class KernelSpace(nn.Module):
 
         A plain (not variational) space is sure of its code: sigma is zero.
         """
-        sharp, _ = _fit(sharp)
-        blurry, _ = _fit(blurry)
+        sharp, _ = _fit(sharp, self._least)
+        blurry, _ = _fit(blurry, self._least)
         return self._extract(self.features(sharp), self.features(blurry))
 
     def blur(self, sharp: Array, code: Array) -> Array:
@@ -196,7 +196,7 @@ class KernelSpace(nn.Module):
         A code found on images of another size is stretched over this one.
         """
         grid = tuple(-(-side // STRIDE) for side in sharp.shape[1:3])
-        padded, size = _fit(sharp, least=1 if code.shape[1:3] == grid else 2)
+        padded, size = _fit(sharp, 1 if code.shape[1:3] == grid else self._least)
         grid = tuple(side // STRIDE for side in padded.shape[1:3])
         if code.shape[1:3] != grid:
             shape = (code.shape[0], *grid, code.shape[3])
@@ -207,15 +207,21 @@ class KernelSpace(nn.Module):
         self, sharp: Array, blurry: Array, noise: Array | None = None
     ) -> tuple[Array, Array, Array]:
         """F(x, mean + sigma noise), mean, sigma; the features of x are found once."""
-        padded, size = _fit(sharp)
+        padded, size = _fit(sharp, self._least)
+        blurry, _ = _fit(blurry, self._least)
         seen = self.features(padded)
-        mean, sigma = self._extract(seen, self.features(_fit(blurry)[0]))
+        mean, sigma = self._extract(seen, self.features(blurry))
         code = mean if noise is None else mean + sigma * noise
         return crop(self._blur(padded, seen, code), size), mean, sigma
 
+    @property
+    def _least(self) -> int:
+        """Fewest positions of the code a side: a single one cannot be reflected."""
+        return 2 if self.padding == "reflect" else 1
+
     def _extract(self, sharp: Array, blurry: Array) -> tuple[Array, Array]:
         code = self.extractor(jnp.concatenate([sharp, blurry], -1))
-        code = code.astype(jnp.float32)
+        code = code.astype(jnp.promote_types(code.dtype, jnp.float32))
         if not self.variational:
             return code, jnp.zeros_like(code)
         mean, sigma = jnp.split(code, 2, -1)
@@ -226,9 +232,6 @@ class KernelSpace(nn.Module):
         return sharp + residual.astype(sharp.dtype)
 
 
-def _fit(images: Array, least: int = 2) -> tuple[Array, tuple[int, int]]:
-    """Images reflected up to a grid that the network runs on, and their own size.
-
-    G needs at least two positions a side, since its blocks reflect the code.
-    """
+def _fit(images: Array, least: int) -> tuple[Array, tuple[int, int]]:
+    """Images reflected up to a grid that the network runs on, and their own size."""
     return pad_to_multiple(images, STRIDE, least * STRIDE)

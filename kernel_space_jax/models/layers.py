@@ -117,17 +117,25 @@ class ConvTranspose(nn.Module):
         return y if bias is None else y + bias
 
 
+def _mean(x: Array, axes: tuple[int, ...]) -> Array:
+    # One axis after the other: a single long sum loses digits on CPU, and deep
+    # priors, whose inner maps hold a few pixels, amplify what is lost.
+    for axis in axes:
+        x = x.mean(axis, keepdims=True)
+    return x
+
+
 def _normalise(x: Array, axes: tuple[int, ...], epsilon: float) -> Array:
     # The statistics of bf16 activations are taken in f32.
     wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
-    mean = wide.mean(axes, keepdims=True)
-    variance = jnp.square(wide - mean).mean(axes, keepdims=True)
-    return ((wide - mean) * jax.lax.rsqrt(variance + epsilon)).astype(x.dtype)
+    centred = wide - _mean(wide, axes)
+    variance = _mean(jnp.square(centred), axes)
+    return (centred * jax.lax.rsqrt(variance + epsilon)).astype(x.dtype)
 
 
 def instance_norm(x: Array, epsilon: float = 1e-5) -> Array:
     """Each channel of each image to zero mean and unit variance."""
-    return _normalise(x, (1, 2), epsilon)
+    return _normalise(x, (2, 1), epsilon)
 
 
 class LayerNorm(nn.Module):
@@ -168,7 +176,7 @@ class BatchNorm(nn.Module):
                 batch_variance = x.var((0, 1, 2), ddof=1)
                 mean.value = (1 - m) * mean.value + m * x.mean((0, 1, 2))
                 variance.value = (1 - m) * variance.value + m * batch_variance
-        y = _normalise(x, (0, 1, 2), self.epsilon)
+        y = _normalise(x, (2, 1, 0), self.epsilon)
         return y * scale.astype(y.dtype) + bias.astype(y.dtype)
 
 

@@ -10,28 +10,34 @@ from jax import Array
 
 from kernel_space_jax.models.layers import Conv, max_pool
 
-# Convolutions of each of the five stages; the last stage ends at its first one,
-# since nothing here looks further than relu5_1.
-STAGES = (2, 2, 4, 4, 1)
+STAGES = (2, 2, 4, 4, 4)  # convolutions of each stage
+
+# What the perceptual loss compares, and what the style loss does.
+PERCEPTUAL_LAYERS = ("relu1_1", "relu2_1", "relu3_1", "relu4_1", "relu5_1")
+STYLE_LAYERS = ("relu2_2", "relu3_4", "relu4_4", "relu5_2")
 
 
 class VGG19(nn.Module):
-    """Images (N, H, W, 3) -> relu1_1, relu2_1, relu3_1, relu4_1, relu5_1."""
+    """Images (N, H, W, 3) -> the activations `layers`, by name.
+
+    Runs no further than the last of them.
+    """
 
     widths: tuple[int, ...] = (64, 128, 256, 512, 512)
+    layers: tuple[str, ...] = PERCEPTUAL_LAYERS
     dtype: Dtype | None = None
 
     @nn.compact
-    def __call__(self, x: Array) -> list[Array]:
-        seen = []
-        for stage, (width, convolutions) in enumerate(
-            zip(self.widths, STAGES, strict=True), start=1
-        ):
-            if stage > 1:
-                x = max_pool(x)
-            for index in range(1, convolutions + 1):
-                conv = Conv(width, dtype=self.dtype, name=f"conv{stage}_{index}")
-                x = nn.relu(conv(x))
-                if index == 1:
-                    seen.append(x)
+    def __call__(self, x: Array) -> dict[str, Array]:
+        seen = {}
+        for stage, width in enumerate(self.widths, start=1):
+            for index in range(1, STAGES[stage - 1] + 1):
+                if len(seen) == len(self.layers):
+                    return seen
+                if index == 1 and stage > 1:
+                    x = max_pool(x)
+                name = f"{stage}_{index}"
+                x = nn.relu(Conv(width, dtype=self.dtype, name=f"conv{name}")(x))
+                if f"relu{name}" in self.layers:
+                    seen[f"relu{name}"] = x
         return seen

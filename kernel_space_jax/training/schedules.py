@@ -16,11 +16,11 @@ import optax
 def cosine_restarts(
     learning_rate: float, periods: Sequence[int], *, minimum: float
 ) -> optax.Schedule:
-    """minimum + (learning_rate - minimum) cos^2(pi t / 2T) in each period T (Tran et al.).
+    """minimum + (learning_rate - minimum) cos^2(pi t / 2T) in a period T (Tran 2021).
 
-    The first training step uses lr(1), so t = count + 1 in the first period; a later
-    one starts one step late in the original, so t = count - its start, the last
-    rate stays.
+    The first training step uses lr(1), so t = count + 1 in the first period. Later
+    periods restart at lr(restart + 1), so there t = count - restart. After the last
+    period the rate stays at the minimum.
     """
     ends = np.cumsum(periods)
     starts = np.concatenate([[-1], ends[:-1]])
@@ -44,9 +44,10 @@ def multistep_restarts(
     restarts: Sequence[int] = (),
     restart_weights: Sequence[float] = (),
 ) -> optax.Schedule:
-    """learning_rate * decay^(milestones passed); lr(restart + 1) = learning_rate * weight.
+    """learning_rate * decay^(milestones passed), weight * learning_rate at a restart.
 
-    The first training step uses lr(1). A milestone m named twice decays twice at lr(m).
+    The first training step uses lr(1). A milestone m takes effect at lr(m), twice if
+    named twice; a restart r at lr(r + 1), as in `cosine_restarts`.
     """
     starts = {r + 1: w for r, w in zip(restarts, restart_weights, strict=True)}
     steps = sorted({*milestones, *starts})
@@ -71,7 +72,11 @@ def step_decay(
 
     JointDeblur decays every fifth of its steps, one update early because of lr(1).
     """
-    return lambda count: learning_rate * decay ** ((count + 1) // every)
+
+    def schedule(count):
+        return learning_rate * decay ** ((count + 1) // every)
+
+    return schedule
 
 
 def linear_one_cycle(learning_rate: float, steps: int) -> optax.Schedule:
@@ -89,10 +94,10 @@ def linear_one_cycle_with_drop(learning_rate: float, steps: int) -> optax.Schedu
 def constant_then_linear(
     learning_rate: float, *, constant: int, decay: int, epoch_steps: int
 ) -> optax.Schedule:
-    """learning_rate * min(1, (constant + decay - e) / (decay + 1)) in epoch e = 1, 2, ...
+    """learning_rate * min(1, (constant + decay - e) / (decay + 1)) in epoch e >= 1.
 
     Blur2Blur: 100 constant and 200 decaying epochs of epoch_steps updates; the first
-    training epoch uses lr(1), the last one lr = 0.
+    epoch of training uses lr(1), and the rate of the last epoch is 0.
     """
 
     def schedule(count):

@@ -236,8 +236,7 @@ ARCHITECTURES: dict[str, Architecture] = {
             (name,): f"features.{index}" for name, index in _vgg19_indices().items()
         },
         lambda shapes: (_image(3, 32),),
-        # The last three convolutions and the classifier are not looked at.
-        ignored=r"^features\.(30|32|34)\.|^classifier\.",
+        ignored=r"^classifier\.",
     ),
 }
 

@@ -63,8 +63,10 @@ def from_torch(
                 f"'{key}' has the shape {value.shape} where {arch} needs {needed}"
             )
         variables[path] = jnp.asarray(ours, jnp.float32)
-    if tensors:
-        spare = sorted(tensors)
+    # A layer that the architecture has may stand beyond what the options ask for.
+    known = set(names.values())
+    spare = sorted(key for key in tensors if key.rpartition(".")[0] not in known)
+    if spare:
         more = f" and {len(spare) - 1} more" if len(spare) > 1 else ""
         raise UserError(
             f"the weights have '{spare[0]}'{more}, which {arch} has no use for"
