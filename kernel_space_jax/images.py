@@ -1,19 +1,17 @@
-"""Image files in and out, channel matching, padding, and contact sheets."""
+"""Image files in and out, channel matching and contact sheets."""
 
-import os
-import uuid
 import warnings
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import cv2
-import jax
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont, UnidentifiedImageError
 
 from kernel_space_jax.errors import UserError
+from kernel_space_jax.files import write_whole
 
 SMALLEST_SIDE = 16
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
@@ -21,7 +19,6 @@ KNOWN = "PNG, JPEG, TIFF, WebP or BMP"
 ORIENTATION_TAG = 274
 CAPTION_HEIGHT = 20
 GAP = 6
-Images = TypeVar("Images", jax.Array, np.ndarray)
 
 # A damaged file is reported once, by UserError, not by the codecs as well.
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
@@ -196,11 +193,8 @@ def write(path: str | Path, photo: Photo) -> None:
     JPEG no alpha; WebP drops the colour of pixels that are wholly transparent.
     """
     path = Path(path)
-    kind = FORMATS.get(path.suffix.lower())
-    if kind is None:
-        raise UserError(
-            f"{path} has an unknown image suffix; end it in {', '.join(FORMATS)}."
-        )
+    check_suffix(path)
+    kind = FORMATS[path.suffix.lower()]
     encoded = _encode(path.suffix, _stored(photo, kind), kind.parameters)
     if encoded is None:
         height, width = photo.pixels.shape[:2]
@@ -208,12 +202,15 @@ def write(path: str | Path, photo: Photo) -> None:
             f"{path} cannot hold an image of {width} x {height} pixels; "
             "choose another format such as .png."
         )
-    try:
-        _replace(path, encoded)
-    except (OSError, ValueError) as error:
+    write_whole(path, encoded)
+
+
+def check_suffix(path: Path) -> None:
+    """A `UserError` unless `write` knows the format that the path asks for."""
+    if path.suffix.lower() not in FORMATS:
         raise UserError(
-            f"{path} cannot be written ({_reason(error)}); choose another output path."
-        ) from None
+            f"{path} has an unknown image suffix; end it in {', '.join(FORMATS)}."
+        )
 
 
 def _encode(suffix: str, stored: np.ndarray, parameters: list[int]) -> bytes | None:
@@ -236,17 +233,6 @@ def _stored(photo: Photo, kind: _Format) -> np.ndarray:
         values = values[..., ::-1]
     whole = np.rint(np.clip(values, 0, 1) * np.float32(2**bits - 1))
     return np.ascontiguousarray(whole.astype(np.uint8 if bits == 8 else np.uint16))
-
-
-def _replace(path: Path, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Not tempfile: its files are private to the user, which the output must not be.
-    temporary = path.parent / f".{uuid.uuid4().hex}.tmp"
-    try:
-        temporary.write_bytes(data)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def match_channels(pixels: np.ndarray, channels: int) -> np.ndarray:

@@ -17,7 +17,7 @@ FOLDER = Path(__file__).parent / "goldens"
 
 
 class Golden:
-    """One recorded file: `golden["out/x"]`, `golden.image("in/x")`, `golden.weights()`."""
+    """One recorded file: `golden["out/x"]`, `golden.image("in/x")`, ..."""
 
     def __init__(self, name: str):
         self.arrays = np.load(FOLDER / f"{name}.npz")

@@ -16,6 +16,7 @@ from PIL import Image, ImageOps
 from kernel_space_jax import images
 from kernel_space_jax.errors import UserError
 from kernel_space_jax.images import Photo
+from kernel_space_jax.models import layers
 
 RNG = np.random.default_rng(0)
 COLOUR = RNG.integers(0, 256, (20, 24, 3), dtype=np.uint8)
@@ -264,7 +265,7 @@ def test_failed_write_keeps_the_old_file(tmp_path, monkeypatch, step):
     if step == "write_bytes":
         monkeypatch.setattr(Path, "write_bytes", half)
     else:
-        monkeypatch.setattr(images.os, "replace", refuse)
+        monkeypatch.setattr("os.replace", refuse)
     with pytest.raises(UserError, match="cannot be written"):
         images.write(path, photo(3, False, 8))
     assert_same(images.read(path), old)
@@ -293,9 +294,9 @@ def test_match_channels():
 )
 def test_padding_reflects_and_crops_back(size, multiple, minimum, padded_size):
     given = RNG.random((2, *size, 3), np.float32)
-    padded, kept = images.pad_to_multiple(given, multiple, minimum)
+    padded, kept = layers.pad_to_multiple(given, multiple, minimum)
     assert kept == size and padded.shape == (2, *padded_size, 3)
-    np.testing.assert_array_equal(images.crop(padded, kept), given)
+    np.testing.assert_array_equal(layers.crop(padded, kept), given)
     rows, columns = (reflected(n, m) for n, m in zip(size, padded_size, strict=True))
     np.testing.assert_array_equal(padded, given[:, rows][:, :, columns])
 
@@ -312,8 +313,8 @@ def test_padding_under_jit():
 
     @jax.jit
     def there_and_back(x):
-        padded, size = images.pad_to_multiple(x, 64, 256)
-        return padded, images.crop(padded, size)
+        padded, size = layers.pad_to_multiple(x, 64, 256)
+        return padded, layers.crop(padded, size)
 
     padded, back = there_and_back(given)
     assert padded.shape == (1, 256, 256, 1)

@@ -181,7 +181,7 @@ class BatchNorm(nn.Module):
 
 
 def pixel_shuffle(x: Array, factor: int = 2) -> Array:
-    """(N, H, W, C f^2) -> (N, fH, fW, C); channel c f^2 + f dy + dx goes to (dy, dx)."""
+    """(N, H, W, C f^2) -> (N, fH, fW, C): channel c f^2 + f i + j lands at (i, j)."""
     n, h, w, c = x.shape
     x = x.reshape(n, h, w, c // factor**2, factor, factor)
     return x.transpose(0, 1, 4, 2, 5, 3).reshape(n, h * factor, w * factor, -1)

@@ -1,0 +1,7 @@
+"""How a blur k makes the photo y of a sharp image x: y = F(x, k)."""
+
+from kernel_space_jax.operators.learned import Learned
+from kernel_space_jax.operators.operator import Operator
+from kernel_space_jax.operators.uniform import Uniform
+
+__all__ = ["Learned", "Operator", "Uniform"]

@@ -4,7 +4,7 @@ import dataclasses
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import flax.linen as nn
 import jax
@@ -88,6 +88,10 @@ def _build(
                 f"the weights say {option}={inferred[option]!r}, not {value!r}; "
                 "leave the option out"
             )
+        kind = get_type_hints(module)[option]
+        if get_origin(kind) is Literal and value not in get_args(kind):
+            choices = get_args(kind)
+            raise UserError(f"{option}={value!r} is none of {', '.join(choices)}")
     return module(**{**inferred, **given})
 
 

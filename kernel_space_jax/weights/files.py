@@ -7,7 +7,6 @@ architecture, options, origin, licence and the sha256 of the tensors.
 import dataclasses
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,6 +19,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from kernel_space_jax.errors import UserError
+from kernel_space_jax.files import write_whole
 from kernel_space_jax.weights.architectures import ARCHITECTURES, architecture
 
 
@@ -52,16 +52,7 @@ def write(
         "licence": licence,
         "sha256": digest,
     }
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_bytes(save(tensors, metadata=header))
-        os.replace(temporary, path)
-    except OSError as error:
-        raise UserError(f"{path} cannot be written: {error.strerror}") from None
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_whole(Path(path), save(tensors, metadata=header))
     return digest
 
 
