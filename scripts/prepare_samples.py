@@ -21,16 +21,17 @@ NOISE = 0.002
 def dead_leaves(seed: int, height: int, width: int, leaves: int = 3000) -> np.ndarray:
     """Discs of radius r with density r^-3, each in one colour and its own grain."""
     rng = np.random.default_rng(seed)
-    image = np.zeros((height, width, 3))
     rows, columns = np.mgrid[:height, :width]
-    palette = rng.uniform(0.05, 0.95, (12, 3))
+    # Natural colours: any brightness, little saturation.
+    palette = rng.uniform(0.1, 0.9, (16, 1)) + rng.normal(0, 0.1, (16, 3))
+    image = np.ones((height, width, 1)) * palette[0]
     smallest, largest = 3.0, 0.35 * height
     for _ in range(leaves):
         u = rng.uniform()
         radius = (smallest**-2 + u * (largest**-2 - smallest**-2)) ** -0.5
         y, x = rng.uniform(0, height), rng.uniform(0, width)
         inside = (rows - y) ** 2 + (columns - x) ** 2 < radius**2
-        colour = palette[rng.integers(12)] + rng.normal(0, 0.05, 3)
+        colour = palette[rng.integers(16)] + rng.normal(0, 0.05, 3)
         grain = rng.normal(0, 0.02, (int(inside.sum()), 1))
         image[inside] = colour + grain
     return np.clip(ndimage.gaussian_filter(image, (0.5, 0.5, 0)), 0, 1)
@@ -52,7 +53,7 @@ def main() -> None:
     """Writes the three pictures."""
     margin = KERNEL_SIZE // 2
     wide = dead_leaves(1, 256 + 2 * margin, 384 + 2 * margin)
-    h = camera_shake(3, KERNEL_SIZE)
+    h = camera_shake(11, KERNEL_SIZE)
     blurry = signal.fftconvolve(wide, h[..., None], mode="valid", axes=(0, 1))
     blurry += np.random.default_rng(4).normal(0, NOISE, blurry.shape)
     sharp = wide[margin:-margin, margin:-margin]

@@ -75,22 +75,15 @@ def adjoint(y: Array, w: Array, stride: int, pad: int, size: tuple[int, int]) ->
     sides = list(zip(size, y.shape[1:3], (kh, kw), strict=True))
     if jax.default_backend() == "cpu" and y[..., 0].size <= FEW_PIXELS:
         taps = jnp.einsum("nhwo,abco->abnhwc", y, w)
-        none = (0, 0, 0)
-        return sum(
-            lax.pad(
-                taps[a, b],
-                jnp.zeros((), y.dtype),
-                (
-                    none,
-                    *(
-                        (t - pad, n + pad - t - (m - 1) * stride - 1, stride - 1)
-                        for t, (n, m, _) in zip((a, b), sides, strict=True)
-                    ),
-                    none,
-                ),
-            )
-            for a in range(kh)
-            for b in range(kw)
+        return jnp.sum(
+            jnp.stack(
+                [
+                    _place(taps[a, b], (a - pad, b - pad), stride, size)
+                    for a in range(kh)
+                    for b in range(kw)
+                ]
+            ),
+            0,
         )
     flipped = jnp.flip(w, (0, 1)).swapaxes(2, 3)
     pads = tuple((k - 1 - pad, n - ((m - 1) * stride + 1) + pad) for n, m, k in sides)
@@ -150,6 +143,17 @@ def _shifts(
         for a in range(kernel[0])
         for b in range(kernel[1])
     ]
+
+
+def _place(
+    x: Array, first: tuple[int, int], stride: int, size: tuple[int, int]
+) -> Array:
+    """x on a grid of zeros of that size: its first pixel at `first`, then strided."""
+    pads = [
+        (start, n - start - (m - 1) * stride - 1, stride - 1)
+        for start, n, m in zip(first, size, x.shape[1:3], strict=True)
+    ]
+    return lax.pad(x, jnp.zeros((), x.dtype), ((0, 0, 0), *pads, (0, 0, 0)))
 
 
 def _xla(x: Array, w: Array, stride: int, pads: tuple, dilation: int = 1) -> Array:

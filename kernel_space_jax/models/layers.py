@@ -11,6 +11,7 @@ from typing import Any, Literal
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from flax.linen.dtypes import promote_dtype
 from flax.typing import Dtype
 from jax import Array
 
@@ -85,7 +86,7 @@ class Conv(nn.Module):
         if self.use_bias:
             draw = self.bias_init or uniform_bias(k * k * channels)
             bias = self.param("bias", draw, (self.features,))
-        x, w, bias = nn.dtypes.promote_dtype(x, w, bias, dtype=self.dtype)
+        x, w, bias = promote_dtype(x, w, bias, dtype=self.dtype)
         pad = (k - 1) // 2
         if self.padding != "zero":
             x, pad = pad_sides(x, pad, self.padding), 0
@@ -111,7 +112,7 @@ class ConvTranspose(nn.Module):
         if self.use_bias:
             draw = uniform_bias(k * k * self.features)
             bias = self.param("bias", draw, (self.features,))
-        x, w, bias = nn.dtypes.promote_dtype(x, w, bias, dtype=self.dtype)
+        x, w, bias = promote_dtype(x, w, bias, dtype=self.dtype)
         size = (x.shape[1] * self.stride, x.shape[2] * self.stride)
         y = convolve_transposed(x, w, self.stride, (k - 1) // 2, size)
         return y if bias is None else y + bias

@@ -68,7 +68,7 @@ class Scale(nn.Module):
                 self.padding,
                 name="inner",
             )(y)
-        y = centre_crop(upsample_bilinear(y), skip.shape[1:3])
+        y = centre_crop(upsample_bilinear(y), (skip.shape[1], skip.shape[2]))
         y = BatchNorm(name="norm")(jnp.concatenate([skip, y], -1))
         return layer("mix", 1)(layer("up", 3)(y))
 

@@ -46,7 +46,8 @@ def from_torch(
     expected = jax.eval_shape(module.init, jax.random.key(0), *row.inputs(shapes))
 
     variables = {}
-    for path, leaf in flatten_dict(dict(expected)).items():
+    leaves: dict[tuple[str, ...], jax.ShapeDtypeStruct] = flatten_dict(dict(expected))  # type: ignore[assignment]
+    for path, leaf in leaves.items():
         key = f"{names[path[1:-1]]}.{LEAVES[path[-1]]}"
         if key not in tensors:
             raise UserError(f"the weights have no '{key}', which {arch} needs")

@@ -1,0 +1,54 @@
+"""The benchmark runs, and its figures are figures."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
+
+import benchmark  # noqa: E402
+
+
+def figures(tmp_path: Path, *arguments: str) -> tuple[dict, str]:
+    path = tmp_path / "figures.json"
+    result = CliRunner().invoke(benchmark.app, [*arguments, "--json", str(path)])
+    assert result.exit_code == 0, result.output
+    return json.loads(path.read_text()), result.output
+
+
+def positive(values) -> bool:
+    array = np.array(list(values))
+    return bool(np.all(np.isfinite(array) & (array > 0)))
+
+
+def test_conv(tmp_path):
+    found, output = figures(
+        tmp_path, *"conv --size 32 --width 8 --steps 2 --rounds 1".split()
+    )
+    assert found["difference"] < 1e-5
+    assert f"{found['difference']:.1e}" in output
+    assert positive([*found["ms_per_step"].values(), found["ratio"]])
+
+
+def test_kernel_space(tmp_path):
+    pytest.importorskip("torch")
+    found, output = figures(
+        tmp_path,
+        *"kernel-space --shallow --width 4 --batch 1 --rounds 1".split(),
+    )
+    assert set(found["ms"]) == set(benchmark.PARTS)
+    for part, times in found["ms"].items():
+        assert len(times) == 3
+        assert positive([*times.values(), found["ratio"][part]])
+        assert f"{found['ratio'][part]:.2f}" in output
+
+
+def test_torch_missing(monkeypatch):
+    monkeypatch.setattr(benchmark, "find_spec", lambda name: None)
+    result = CliRunner().invoke(benchmark.app, ["kernel-space"])
+    assert result.exit_code == 2
+    assert "kernel-space-jax[torch]" in result.output
