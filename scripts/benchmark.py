@@ -1,7 +1,6 @@
 """How fast the networks run on this machine's CPU, beside stock XLA and PyTorch.
 
-    python scripts/benchmark.py conv
-    python scripts/benchmark.py kernel-space
+    python scripts/benchmark.py conv | kernel-space
 
 What is compared takes turns, round by round, so that a busy machine slows every
 contestant alike. Figures are medians of warm rounds in milliseconds.
@@ -14,6 +13,7 @@ import re
 import time
 from collections.abc import Callable
 from copy import deepcopy
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
@@ -36,13 +36,13 @@ TARGET_RATIO, TARGET_DIFFERENCE = 5.0, 1e-5
 
 Call = Callable[[], object]
 PARTS = {"blur": "F (blur)", "extract": "G (extract)", "step": "gradient step"}
+Positive = Annotated[int, typer.Option(min=1)]
+Shallow = Annotated[bool, typer.Option("--shallow", help="One block a trunk.")]
 JsonFile = Annotated[
     Path | None, typer.Option("--json", help="Also write the figures to this file.")
 ]
 
-app = typer.Typer(
-    help="Time the networks on CPU.", no_args_is_help=True, add_completion=False
-)
+app = typer.Typer(help="Time the networks on CPU.", add_completion=False)
 jax.config.update("jax_platforms", "cpu")
 
 
@@ -70,10 +70,8 @@ def machine(**versions: str) -> str:
     names = {"Python": platform.python_version(), "jax": jax.__version__, **versions}
     listed = ", ".join(f"{name} {version}" for name, version in names.items())
     info = Path("/proc/cpuinfo")
-    models = re.findall(
-        r"model name\s*: (.+)", info.read_text() if info.exists() else ""
-    )
-    return f"{(models or [platform.machine()])[0]}, {os.cpu_count()} cores; {listed}"
+    cpu = re.search("model name\\s*: (.+)", info.read_text() if info.exists() else "")
+    return f"{cpu[1] if cpu else platform.machine()}, {os.cpu_count()} cores; {listed}"
 
 
 def _store(path: Path | None, figures: dict[str, Any]) -> None:
@@ -83,13 +81,11 @@ def _store(path: Path | None, figures: dict[str, Any]) -> None:
 
 def _stock(x: Array, w: Array, stride: int, pad: int) -> Array:
     """`convolve` as one would write it without this package."""
-    pads = ((pad, pad), (pad, pad))
-    return lax.conv_general_dilated(
-        x, w, (stride, stride), pads, dimension_numbers=LAYOUT
-    )
+    options = {"padding": [(pad, pad)] * 2, "dimension_numbers": LAYOUT}
+    return lax.conv_general_dilated(x, w, (stride, stride), **options)
 
 
-def _train(convolution: Callable, weights: list[Array], x: Array, y: Array, steps: int):
+def _train(convolution: Callable, steps: int, weights: list[Array], x: Array, y: Array):
     """The weights after `steps` of Adam on the mean squared error, in a while loop."""
     optimiser = optax.adam(1e-3)
 
@@ -111,10 +107,10 @@ def _train(convolution: Callable, weights: list[Array], x: Array, y: Array, step
 @app.command()
 def conv(
     size: Annotated[int, typer.Option(min=4, help="Side of the image.")] = 64,
-    width: Annotated[int, typer.Option(min=1, help="Channels.")] = 64,
-    batch: Annotated[int, typer.Option(min=1)] = 1,
+    width: Positive = 64,
+    batch: Positive = 1,
     steps: Annotated[int, typer.Option(min=1, help="Steps in one loop.")] = 3,
-    rounds: Annotated[int, typer.Option(min=1)] = 3,
+    rounds: Positive = 3,
     json_file: JsonFile = None,
 ) -> None:
     """A training step in a `while_loop`: stock XLA convolutions against ours."""
@@ -125,9 +121,8 @@ def conv(
 
     programs, seconds = {}, {}
     for name, convolution in {"stock": _stock, "ours": convolve}.items():
-        programs[name], seconds[name] = compiled(
-            lambda *args, c=convolution: _train(c, *args, steps), weights, x, y
-        )
+        train = partial(_train, convolution, steps)
+        programs[name], seconds[name] = compiled(train, weights, x, y)
     calls = {
         name: lambda run=run: jax.block_until_ready(run(weights, x, y))
         for name, run in programs.items()
@@ -137,10 +132,9 @@ def conv(
     ends = [programs[name](weights, x, y) for name in ("stock", "ours")]
     difference = max(float(abs(a - b).max()) for a, b in zip(*ends, strict=True))
 
-    typer.echo(machine())
     typer.echo(
-        f"{CONVOLUTIONS} convolutions 3x3, {batch} x {size}x{size} x {width}, "
-        f"{steps} steps of Adam in a while_loop, {rounds} rounds\n"
+        f"{machine()}\n{CONVOLUTIONS} convolutions 3x3, {batch} x {size}x{size} x "
+        f"{width}, {steps} steps of Adam in a while_loop, {rounds} rounds\n"
     )
     typer.echo("| | ms/step | compilation, s |\n|---|---:|---:|")
     for name in ms:
@@ -149,8 +143,8 @@ def conv(
         f"\nratio {ratio:.1f} (goal: at least {TARGET_RATIO:g}), largest difference "
         f"of the weights {difference:.1e} (goal: below {TARGET_DIFFERENCE:.0e})"
     )
-    figures = {"ms_per_step": ms, "compile_s": seconds, "ratio": ratio}
-    _store(json_file, {**figures, "difference": difference, "machine": machine()})
+    figures = {"ms_per_step": ms, "ratio": ratio, "difference": difference}
+    _store(json_file, figures | {"compile_s": seconds, "machine": machine()})
 
 
 def _ours(weights: dict[str, Any], *images: np.ndarray):
@@ -209,51 +203,40 @@ def _rival(model: Any, layout: str, *images: np.ndarray) -> dict[str, Call]:
 
 @app.command()
 def kernel_space(
-    width: Annotated[int, typer.Option(min=1)] = 64,
-    batch: Annotated[int, typer.Option(min=1)] = 2,
+    width: Positive = 64,
+    batch: Positive = 2,
     size: Annotated[int, typer.Option(min=256, help="A multiple of 128.")] = 256,
-    rounds: Annotated[int, typer.Option(min=1)] = 5,
-    shallow: Annotated[
-        bool, typer.Option("--shallow", help="One block a trunk: a quick trial.")
-    ] = False,
+    rounds: Positive = 5,
+    shallow: Shallow = False,
     json_file: JsonFile = None,
 ) -> None:
     """F, G and a training step of the kernel space: JAX against PyTorch."""
     if size % STRIDE:
         raise typer.BadParameter(f"--size must be a multiple of {STRIDE}")
     if not find_spec("torch"):
-        typer.echo(
-            "PyTorch is missing: pip install 'kernel-space-jax[torch]'", err=True
-        )
+        typer.echo("no PyTorch: pip install 'kernel-space-jax[torch]'", err=True)
         raise typer.Exit(2)
     import torch
     from torch_kernel_space import KernelSpace
 
     torch.set_num_threads(os.cpu_count() or 1)
-    depth = {"front": 1, "back": 1, "blocks": 1} if shallow else {}
-    model = KernelSpace(width, code_width=8 * width, **depth)
-    random = np.random.default_rng(0)
-    shapes = [(batch, size, size, 3)] * 2
-    shapes.append((batch, size // STRIDE, size // STRIDE, 8 * width))
+    front, back, blocks = (1, 1, 1) if shallow else (10, 20, 4)
+    model = KernelSpace(width, 8 * width, front, back, blocks)
+    random, grid = np.random.default_rng(0), size // STRIDE
+    shapes = [(batch, size, size, 3)] * 2 + [(batch, grid, grid, 8 * width)]
     images = [random.random(shape, np.float32) for shape in shapes]
 
     ours, seconds = _ours(model.state_dict(), *images)
     entrants = {"ours": ours}
     for layout in ("contiguous_format", "channels_last"):
         entrants[f"torch {layout}"] = _rival(model, layout, *images)
-    ms = {
-        part: race({name: calls[part] for name, calls in entrants.items()}, rounds)
-        for part in PARTS
-    }
-    ratios = {
-        part: min(time for name, time in row.items() if name != "ours") / row["ours"]
-        for part, row in ms.items()
-    }
+    ms, ratios = {}, {}
+    for part in PARTS:
+        ms[part] = race({name: calls[part] for name, calls in entrants.items()}, rounds)
+        ratios[part] = min(list(ms[part].values())[1:]) / ms[part]["ours"]
     device = machine(torch=torch.__version__)
     typer.echo(f"{device}\nwidth {width}, {batch} x {size}x{size}, {rounds} rounds\n")
-    typer.echo(
-        f"| ms | {' | '.join(entrants)} | torch's better / ours | compilation, s |"
-    )
+    typer.echo(f"| ms | {' | '.join(entrants)} | best torch / ours | compilation, s |")
     typer.echo("|---" + "|---:" * (len(entrants) + 2) + "|")
     for part, label in PARTS.items():
         cells = " | ".join(f"{time:.1f}" for time in ms[part].values())

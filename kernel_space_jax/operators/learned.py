@@ -7,12 +7,14 @@ from flax.typing import VariableDict
 from jax import Array
 
 
-@struct.dataclass
+# Hashed by identity, since the weights have no hash and jit asks for one.
+@struct.dataclass(eq=False)
 class Learned:
     """F(x, k) = module.blur(x, k) with the weights `variables`.
 
     x is (N, H, W, 3), or (N, H, W, 1) for grey, and k the code that the module takes.
-    A pytree whose leaves are the weights, so it may be an argument of a jitted function.
+    A pytree whose leaves are the weights, so it may be an argument of a jitted
+    function.
     """
 
     module: nn.Module = struct.field(pytree_node=False)

@@ -7,11 +7,11 @@ first tap of the second half of an even one. Images are (N, H, W, C); h is (kh, 
 shared by all, or (N, kh, kw), one an image.
 """
 
-from dataclasses import dataclass
 from typing import Literal
 
 import jax
 import jax.numpy as jnp
+from flax import struct
 from jax import Array, lax
 from scipy.fft import next_fast_len
 
@@ -35,11 +35,14 @@ SEARCH_STEPS = 200
 POWER_STEPS = 20
 
 
-@dataclass(frozen=True)
+@struct.dataclass
 class Uniform:
-    """F(x, h) = h * x, where k is the kernel in pixels."""
+    """F(x, h) = h * x, where k is the kernel in pixels: (kh, kw) or (N, kh, kw).
 
-    border: Border = "reflect"
+    A pytree without leaves, so it may be an argument of a jitted function.
+    """
+
+    border: Border = struct.field(pytree_node=False, default="reflect")
 
     def __call__(self, x: Array, k: Array) -> Array:
         return convolve(x, k, border=self.border)
@@ -135,7 +138,7 @@ def _circular(x: Array, h: Array) -> Array:
     return jnp.fft.irfft2(spectrum, size, (1, 2))
 
 
-def _fast(size: tuple[int, ...]) -> tuple[int, ...]:
+def _fast(size: tuple[int, ...]) -> tuple:
     return tuple(next_fast_len(n, real=True) for n in size)
 
 
