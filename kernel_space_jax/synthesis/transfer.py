@@ -7,7 +7,7 @@ with one kernel and G its least-squares estimate: right for camera shake that is
 same everywhere, blind to blur that varies over the image.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 
 import jax
 import jax.numpy as jnp
@@ -66,12 +66,12 @@ def transfer(
     operator: Operator, k: jax.Array, targets: Iterable[np.ndarray]
 ) -> Iterator[np.ndarray]:
     """F(x', k) of each target (H, W, C) in [0, 1], with its size and channels."""
-    blur: Callable = jax.jit(lambda x, k: jnp.clip(operator(x, k), 0, 1))
+    blur = jax.jit(lambda f, x, k: jnp.clip(f(x, k), 0, 1))
     for target in targets:
         channels = target.shape[-1]
         if isinstance(operator, Learned):
             target = match_channels(target, 3)
-        blurry = np.asarray(blur(jnp.asarray(target)[None], k)[0])
+        blurry = np.asarray(blur(operator, jnp.asarray(target)[None], k)[0])
         yield match_channels(blurry, channels)
 
 
