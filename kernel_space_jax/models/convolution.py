@@ -25,6 +25,11 @@ LAYOUT = ("NHWC", "HWIO", "NHWC")
 # weights; a matrix product reads them once and leaves them as they lie.
 FEW_PIXELS = 256
 
+# Patches of up to this many numbers (a first layer's 3x3x3) are gathered for one
+# matrix product: a convolution of so few channels is bound by memory.
+NARROW = 64
+FEW_FEATURES = 16
+
 
 def convolve(x: Array, w: Array, stride: int = 1, pad: int = 0) -> Array:
     """w * x with `pad` zeros on every side; w is (kh, kw, C, O)."""
@@ -83,9 +88,18 @@ def adjoint(y: Array, w: Array, stride: int, pad: int, size: tuple[int, int]) ->
             ),
             0,
         )
+    if jax.default_backend() == "cpu" and stride > 1:
+        # All s x s pixels that a stride steps over at once, as s s C features: XLA
+        # would convolve an image that is mostly zeros.
+        blocks = _blocks(w, stride)
+        rows, columns = (
+            m + q - 1 for m, q in zip(y.shape[1:3], blocks.shape[:2], strict=True)
+        )
+        x = _depth_to_space(adjoint(y, blocks, 1, 0, (rows, columns)), stride)
+        return _place(x, (-pad, -pad), 1, size)
     flipped = jnp.flip(w, (0, 1)).swapaxes(2, 3)
     pads = tuple((k - 1 - pad, n - ((m - 1) * stride + 1) + pad) for n, m, k in sides)
-    if jax.default_backend() == "cpu" and stride == 1:
+    if jax.default_backend() == "cpu":
         return _sliding(y, flipped, pads)
     return _xla(y, flipped, 1, pads, dilation=stride)
 
@@ -111,15 +125,15 @@ def weight_gradient(
     most = max(4, 2048 // (n * columns))
     block = max(b for b in range(1, rows + 1) if rows % b == 0 and b <= most)
     x = jnp.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
+    # Channels first, so that the product meets its left side row by row.
+    planes = x.transpose(3, 0, 1, 2)
 
     def product(first: Array | int) -> Array:
         band_rows = (block - 1) * stride + kh
-        band = lax.dynamic_slice_in_dim(x, first * block * stride, band_rows, 1)
+        band = lax.dynamic_slice_in_dim(planes, first * block * stride, band_rows, 2)
         cotangent = lax.dynamic_slice_in_dim(y, first * block, block, 1)
-        patches = jnp.concatenate(_shifts(band, kernel, stride, (block, columns)), -1)
-        return patches.reshape(-1, kh * kw * channels).T @ cotangent.reshape(
-            -1, features
-        )
+        patches = jnp.stack(_shifts(band, kernel, stride, (block, columns), 2))
+        return patches.reshape(kh * kw * channels, -1) @ cotangent.reshape(-1, features)
 
     if block == rows:
         total = product(0)
@@ -134,12 +148,16 @@ def weight_gradient(
 
 
 def _shifts(
-    x: Array, kernel: tuple[int, int], stride: int, size: tuple[int, int]
+    x: Array, kernel: tuple[int, int], stride: int, size: tuple[int, int], axis: int = 1
 ) -> list[Array]:
-    """For each tap of the kernel, the pixels of padded x that it meets."""
+    """For each tap of the kernel, the pixels of padded x that it meets.
+
+    Rows are `axis` of x, columns the one after it.
+    """
     last_row, last_column = ((n - 1) * stride + 1 for n in size)
+    before = (slice(None),) * axis
     return [
-        x[:, a : a + last_row : stride, b : b + last_column : stride]
+        x[(*before, slice(a, a + last_row, stride), slice(b, b + last_column, stride))]
         for a in range(kernel[0])
         for b in range(kernel[1])
     ]
@@ -168,17 +186,40 @@ def _xla(x: Array, w: Array, stride: int, pads: tuple, dilation: int = 1) -> Arr
 
 
 def _sliding(x: Array, w: Array, pads: tuple) -> Array:
-    """w * x with stride 1 on CPU: one more row and column than asked, then cropped.
-
-    XLA hands convolutions with equal padding on both sides to a library that is two
-    to five times slower than its own kernel; the spare pixel keeps this one out.
-    """
+    """w * x with stride 1 on CPU, by what is fastest there."""
+    kh, kw, channels, features = w.shape
     rows, columns = (
         n + sum(sides) - k + 1
-        for n, sides, k in zip(x.shape[1:3], pads, w.shape[:2], strict=True)
+        for n, sides, k in zip(x.shape[1:3], pads, (kh, kw), strict=True)
     )
+    if kh * kw * channels <= NARROW:
+        x = jnp.pad(x, ((0, 0), *pads, (0, 0)))
+        patches = jnp.concatenate(_shifts(x, (kh, kw), 1, (rows, columns)), -1)
+        return jnp.tensordot(patches, w.reshape(-1, features), 1)
+    if features < FEW_FEATURES:
+        return _xla(x, w, 1, pads)
+    # One more row and column than asked, then cropped: XLA hands convolutions with
+    # equal padding on both sides to a library two to five times slower than its own
+    # kernel when there are many features, and the spare pixel keeps this one out.
     wider = tuple((low, high + 1) for low, high in pads)
     return _xla(x, w, 1, wider)[:, :rows, :columns]
+
+
+def _depth_to_space(x: Array, s: int) -> Array:
+    """(N, h, w, s s C) -> (N, s h, s w, C)."""
+    n, h, w, c = x.shape
+    x = x.reshape(n, h, w, s, s, c // s**2).swapaxes(2, 3)
+    return x.reshape(n, h * s, w * s, c // s**2)
+
+
+def _blocks(w: Array, s: int) -> Array:
+    """w (kh, kw, C, O) as (ceil(kh/s), ceil(kw/s), s s C, O), zeros where it ends."""
+    kh, kw, channels, features = w.shape
+    down, right = -kh % s, -kw % s
+    w = jnp.pad(w, ((0, down), (0, right), (0, 0), (0, 0)))
+    rows, columns = (kh + down) // s, (kw + right) // s
+    w = w.reshape(rows, s, columns, s, channels, features).swapaxes(1, 2)
+    return w.reshape(rows, columns, s * s * channels, features)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(2, 3))
