@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 
 import benchmark  # noqa: E402
+from benchmarks import kernel_space  # noqa: E402
 
 
 def figures(tmp_path: Path, *arguments: str) -> tuple[dict, str]:
@@ -40,7 +41,7 @@ def test_kernel_space(tmp_path):
         tmp_path,
         *"kernel-space --shallow --width 4 --batch 1 --rounds 1".split(),
     )
-    assert set(found["ms"]) == set(benchmark.PARTS)
+    assert set(found["ms"]) == set(kernel_space.PARTS)
     for part, times in found["ms"].items():
         assert len(times) == 3
         assert positive([*times.values(), found["ratio"][part]])
@@ -48,7 +49,7 @@ def test_kernel_space(tmp_path):
 
 
 def test_torch_missing(monkeypatch):
-    monkeypatch.setattr(benchmark, "find_spec", lambda name: None)
+    monkeypatch.setattr(kernel_space, "find_spec", lambda name: None)
     result = CliRunner().invoke(benchmark.app, ["kernel-space"])
     assert result.exit_code == 2
     assert "kernel-space-jax[torch]" in result.output

@@ -9,7 +9,7 @@ from golden import Golden, largest_difference, relative_error
 torch = pytest.importorskip("torch")
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 
-from torch_kernel_space import KernelSpace, training_step  # noqa: E402
+from benchmarks.torch_kernel_space import KernelSpace, training_step  # noqa: E402
 
 
 def load(golden: Golden, **sizes) -> KernelSpace:

@@ -1,41 +1,17 @@
-"""`kernel-space VERB`: each verb is a call or two of the public face."""
+"""Verbs that move blur from one image to another."""
 
-import sys
 from pathlib import Path
 from typing import Annotated
 
-import jax
 import numpy as np
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.progress import track
 
 import kernel_space_jax as ks
 from kernel_space_jax import images, weights
+from kernel_space_jax.cli.app import WeightFile, app, err, out
 from kernel_space_jax.synthesis.transfer import DEFAULT_KERNEL_SIZE
-
-app = typer.Typer(
-    help="Find, move and undo blur: y = F(x, k).",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
-
-WeightFile = Annotated[
-    Path | None,
-    typer.Option("--weights", help="A weight file of a kernel space."),
-]
-
-
-@app.callback()
-def settings() -> None:
-    """Find, move and undo blur: y = F(x, k)."""
-    # Compiled programs are kept, so that the second run of a verb starts at once.
-    cache = Path.home() / ".cache" / "kernel_space_jax"
-    jax.config.update("jax_compilation_cache_dir", str(cache))
 
 
 @app.command()
@@ -105,46 +81,3 @@ def _result_paths(
             )
         images.check_suffix(result)
     return results
-
-
-@app.command("import-weights")
-def import_weights(
-    arch: Annotated[str, typer.Argument(help="kernel_space, image_prior, ...")],
-    file: Annotated[Path, typer.Argument(help="A PyTorch .pth file.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="The file to write.")],
-    padding: Annotated[
-        str | None,
-        typer.Option(help="What tensors cannot tell: reflect, replicate or zero."),
-    ] = None,
-    origin: Annotated[str, typer.Option(help="Where the weights come from.")] = "",
-    licence: Annotated[str, typer.Option(help="Their licence.")] = "unknown",
-) -> None:
-    """Turn a PyTorch weight file into one of ours (needs PyTorch installed)."""
-    weights.architecture(arch)
-    options = {"padding": padding} if padding else {}
-    state_dict = weights.read_torch_file(file)
-    module, variables = ks.from_torch(arch, state_dict, **options)
-    digest = weights.write(
-        output, module, variables, origin=origin or file.name, licence=licence
-    )
-    count = sum(leaf.size for leaf in jax.tree.leaves(variables["params"]))
-    out.print(f"{escape(str(output))}: {arch}, {count:,} parameters, sha256 {digest}")
-
-
-@app.command()
-def describe(
-    file: Annotated[Path, typer.Argument(help="A weight file.")],
-) -> None:
-    """Say what a weight file holds, and check that it is whole."""
-    weights.load(file)
-    for key, value in sorted(weights.read_header(file).items()):
-        out.print(f"{key:>13}  {escape(value)}")
-
-
-def main() -> None:
-    """The entry point: what a person did wrong is one sentence and exit code 2."""
-    try:
-        app()
-    except ks.UserError as error:
-        err.print(f"[bold red]error:[/] {escape(str(error))}")
-        sys.exit(2)
