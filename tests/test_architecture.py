@@ -12,7 +12,7 @@ FLOORS = [
     {"models"},
     {"weights", "operators", "metrics"},
     {"losses", "synthesis"},
-    {"training"},
+    {"training", "solvers"},
     {"cli", "__init__", "__main__"},
 ]
 
