@@ -11,7 +11,7 @@ FLOORS = [
     {"errors", "files", "images"},
     {"models"},
     {"weights", "operators", "metrics"},
-    {"losses", "synthesis"},
+    {"losses", "synthesis", "datasets"},
     {"training", "solvers"},
     {"cli", "__init__", "__main__"},
 ]

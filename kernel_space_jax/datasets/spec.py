@@ -1,0 +1,110 @@
+"""One name and one path say which data set is meant: gopro:/data/GOPRO?split=test."""
+
+import inspect
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+from kernel_space_jax.datasets.entry import Entry, Found
+from kernel_space_jax.datasets.layouts import LAYOUTS
+from kernel_space_jax.datasets.source import Source
+from kernel_space_jax.errors import UserError
+
+# Options of every data set: a split; one half of the pairs; a size to resize to.
+COMMON = ("split", "keep", "resize")
+
+
+class Spec(NamedTuple):
+    """The parts of NAME:PATH?option=value&option=value."""
+
+    text: str
+    layout: str
+    root: Path
+    options: dict[str, str]
+
+
+def parse(text: str) -> Spec:
+    """The parts of a spec; a `UserError` if the name or an option is unknown."""
+    layout, colon, rest = text.partition(":")
+    if not colon or layout not in LAYOUTS:
+        raise UserError(
+            f"{text} does not name a data set; write NAME:PATH, where NAME is one of "
+            f"{', '.join(LAYOUTS)}"
+        )
+    path, _, query = rest.partition("?")
+    pairs = [part.partition("=") for part in query.split("&") if part]
+    options = {key: value for key, _, value in pairs}
+    finder = inspect.signature(LAYOUTS[layout].find).parameters.values()
+    own = [p.name for p in finder if p.kind is inspect.Parameter.KEYWORD_ONLY]
+    for key in options:
+        if key not in (*COMMON, *own):
+            known = ", ".join((*COMMON, *own))
+            raise UserError(f"{text}: {layout} has no option {key!r}; it has {known}")
+    return Spec(text, layout, Path(path).expanduser(), options)
+
+
+def find(spec: Spec) -> Found:
+    """What the folder of a spec holds in the split that it asks for.
+
+    Raises a `UserError` if there is nothing; single problems are for the caller.
+    """
+    if not spec.root.is_dir():
+        what = "is not a folder" if spec.root.exists() else "does not exist"
+        raise UserError(f"{spec.root} {what}; give the folder of the data set")
+    own = {key: spec.options[key] for key in spec.options if key not in COMMON}
+    entries, problems = LAYOUTS[spec.layout].find(spec.root, **own)
+    if not entries and not problems:
+        raise UserError(
+            f"{spec.root} holds nothing laid out as {spec.layout}: "
+            f"{LAYOUTS[spec.layout].pattern}"
+        )
+    if split := spec.options.get("split"):
+        splits = sorted({entry.split for entry in entries} - {""})
+        if split not in splits:
+            has = f"it has {', '.join(splits)}" if splits else "it has no splits"
+            raise UserError(f"{spec.root} has no split {split!r}; {has}")
+        entries = [entry for entry in entries if entry.split == split]
+    return Found([_kept(entry, spec) for entry in entries], problems)
+
+
+def _kept(entry: Entry, spec: Spec) -> Entry:
+    """The entry with the half that `keep` names alone, if it names one."""
+    keep = spec.options.get("keep")
+    if keep is None:
+        return entry
+    if keep not in ("blurry", "sharp"):
+        raise UserError(f"keep={keep} is unknown; say keep=blurry or keep=sharp")
+    if getattr(entry, keep) is None:
+        raise UserError(f"{spec.text}: {entry.name} has no {keep} picture")
+    return entry._replace(**{"sharp" if keep == "blurry" else "blurry": None})
+
+
+def open_source(spec: str, split: str | None = None) -> Source:
+    """The data set of a spec, ready to read: NAME:PATH?option=value&...
+
+    NAME is a layout (gopro, reds, ..., pairs, images). `split` stands for the option of
+    that name; without one every split is opened. A half without partner, or any other
+    thing wrong with the folder, is a `UserError`: nothing is left out silently.
+    """
+    parsed = parse(spec)
+    if split is not None:
+        parsed.options["split"] = split
+    entries, problems = find(parsed)
+    if problems:
+        more = f", and {len(problems) - 1} more problems" if len(problems) > 1 else ""
+        raise UserError(
+            f"{problems[0]}{more}; mend or remove the files, "
+            f"`kernel-space data check '{spec}'` lists all"
+        )
+    return Source(parsed.layout, spec, entries, _size(parsed))
+
+
+def _size(spec: Spec) -> tuple[int, int] | int | None:
+    """`resize=512`, the shorter side, or `resize=640x360`, width and height."""
+    text = spec.options.get("resize")
+    if text is None:
+        return None
+    parts = re.fullmatch(r"(\d+)(?:x(\d+))?", text)
+    if not parts or "0" in parts.groups():
+        raise UserError(f"resize={text} is not a size; say resize=512 or 640x360")
+    return (int(parts[1]), int(parts[2])) if parts[2] else int(parts[1])
