@@ -1,0 +1,77 @@
+"""Kernels in pixels, and the blur that they make.
+
+A kernel h is (size, size) with an odd side, h >= 0, sum h = 1. *Centred* means here
+that its centre of mass is the middle pixel, so that blurring moves nothing.
+"""
+
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+from jax import Array, lax
+
+from kernel_space_jax.operators import uniform
+from kernel_space_jax.operators.uniform import Border
+from kernel_space_jax.synthesis.trajectories import shake_trajectory
+
+# The canvas that the published length of a trajectory, 60 px, is meant for.
+CANVAS = 64
+LENGTH = 60.0
+
+
+def shake_kernel(
+    key: Array,
+    size: int,
+    *,
+    length: float | None = None,
+    exposures: Sequence[float] = (0.1, 0.5, 1.0),
+    steps: int = 2000,
+    anxiety: float = 0.005,
+    centripetal: float = 0.7,
+    tremor: float = 10.0,
+    abrupt: float = 0.2,
+) -> Array:
+    """The kernel of a random camera shake: (size, size), centred.
+
+    The shutter stays open for one of `exposures`, drawn evenly, of a
+    `shake_trajectory` whose `length` in pixels grows with the kernel, 60 for 64.
+    """
+    shake, shutter = jax.random.split(key)
+    path = shake_trajectory(
+        shake,
+        steps=steps,
+        length=size * LENGTH / CANVAS if length is None else length,
+        anxiety=anxiety,
+        centripetal=centripetal,
+        tremor=tremor,
+        abrupt=abrupt,
+    )
+    exposure = jax.random.choice(shutter, jnp.asarray(exposures))
+    weights = (jnp.arange(steps) < jnp.maximum(exposure * steps, 1)).astype(path.dtype)
+    return draw_kernel(path, weights, size)
+
+
+def draw_kernel(path: Array, weights: Array, size: int) -> Array:
+    """The time spent at each pixel: places (T, 2), seconds (T,) -> (size, size).
+
+        h[i, j] = sum_t w_t hat(i - row_t) hat(j - column_t),    hat(d) = max(0, 1-|d|)
+
+    The path is moved so that h is centred. One too long for the kernel is shrunk
+    until it fits, and so keeps its shape.
+    """
+    middle = size // 2
+    weights = weights / jnp.sum(weights)
+    path = path - weights @ path
+    furthest = jnp.max(jnp.where(weights > 0, jnp.abs(path).max(-1), 0))
+    path = path * jnp.minimum(1, middle / jnp.maximum(furthest, 1e-6))
+    # One product of matrices: adding up point by point is slow on every device.
+    pixels = jnp.arange(size) - middle
+    rows, columns = (jnp.maximum(0, 1 - jnp.abs(pixels - p[:, None])) for p in path.T)
+    highest = lax.Precision.HIGHEST
+    h = jnp.matmul(rows.T, weights[:, None] * columns, precision=highest)
+    return h / jnp.sum(h)
+
+
+def blur_uniform(x: Array, h: Array, *, border: Border = "reflect") -> Array:
+    """h * x: an image (H, W, C) under one kernel (k, k), of the same size."""
+    return uniform.convolve(x[None], h, border=border)[0]
