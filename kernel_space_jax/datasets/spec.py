@@ -7,11 +7,12 @@ from typing import NamedTuple
 
 from kernel_space_jax.datasets.entry import Entry, Found
 from kernel_space_jax.datasets.layouts import LAYOUTS
-from kernel_space_jax.datasets.source import Source
+from kernel_space_jax.datasets.source import PARTS, FolderSource, Source
 from kernel_space_jax.errors import UserError
 
 # Options of every data set: a split; one half of the pairs; a size to resize to.
 COMMON = ("split", "keep", "resize")
+PREPARED = "prepared"
 
 
 class Spec(NamedTuple):
@@ -26,21 +27,31 @@ class Spec(NamedTuple):
 def parse(text: str) -> Spec:
     """The parts of a spec; a `UserError` if the name or an option is unknown."""
     layout, colon, rest = text.partition(":")
-    if not colon or layout not in LAYOUTS:
+    if not colon or layout not in (*LAYOUTS, PREPARED):
         raise UserError(
             f"{text} does not name a data set; write NAME:PATH, where NAME is one of "
-            f"{', '.join(LAYOUTS)}"
+            f"{', '.join(LAYOUTS)}, {PREPARED}"
         )
     path, _, query = rest.partition("?")
     pairs = [part.partition("=") for part in query.split("&") if part]
     options = {key: value for key, _, value in pairs}
+    known = _options(layout)
+    for key in options:
+        if key not in known:
+            has = ", ".join(known)
+            raise UserError(f"{text}: {layout} has no option {key!r}; it has {has}")
+    if options.get("keep", "sharp") not in PARTS:
+        raise UserError(f"{text}: say keep=blurry or keep=sharp")
+    return Spec(text, layout, Path(path).expanduser(), options)
+
+
+def _options(layout: str) -> list[str]:
+    """What may follow the question mark: the keyword-only arguments of the finder."""
+    if layout == PREPARED:
+        return ["split", "keep"]
     finder = inspect.signature(LAYOUTS[layout].find).parameters.values()
     own = [p.name for p in finder if p.kind is inspect.Parameter.KEYWORD_ONLY]
-    for key in options:
-        if key not in (*COMMON, *own):
-            known = ", ".join((*COMMON, *own))
-            raise UserError(f"{text}: {layout} has no option {key!r}; it has {known}")
-    return Spec(text, layout, Path(path).expanduser(), options)
+    return [*COMMON, *own]
 
 
 def find(spec: Spec) -> Found:
@@ -72,8 +83,6 @@ def _kept(entry: Entry, spec: Spec) -> Entry:
     keep = spec.options.get("keep")
     if keep is None:
         return entry
-    if keep not in ("blurry", "sharp"):
-        raise UserError(f"keep={keep} is unknown; say keep=blurry or keep=sharp")
     if getattr(entry, keep) is None:
         raise UserError(f"{spec.text}: {entry.name} has no {keep} picture")
     return entry._replace(**{"sharp" if keep == "blurry" else "blurry": None})
@@ -82,13 +91,20 @@ def _kept(entry: Entry, spec: Spec) -> Entry:
 def open_source(spec: str, split: str | None = None) -> Source:
     """The data set of a spec, ready to read: NAME:PATH?option=value&...
 
-    NAME is a layout (gopro, reds, ..., pairs, images). `split` stands for the option of
-    that name; without one every split is opened. A half without partner, or any other
-    thing wrong with the folder, is a `UserError`: nothing is left out silently.
+    NAME is a layout (gopro, reds, ..., pairs, images), or prepared. `split` stands for
+    the option of that name; without one every split is opened. A half without partner,
+    or any other thing wrong with the folder, is a `UserError`: nothing is left out
+    silently.
     """
     parsed = parse(spec)
     if split is not None:
         parsed.options["split"] = split
+    if parsed.layout == PREPARED:
+        # TFDS is slow to import, and only its own folders need it.
+        from kernel_space_jax.datasets.prepared import PreparedSource
+
+        get = parsed.options.get
+        return PreparedSource(spec, parsed.root, get("split"), get("keep"))
     entries, problems = find(parsed)
     if problems:
         more = f", and {len(problems) - 1} more problems" if len(problems) > 1 else ""
@@ -96,7 +112,7 @@ def open_source(spec: str, split: str | None = None) -> Source:
             f"{problems[0]}{more}; mend or remove the files, "
             f"`kernel-space data check '{spec}'` lists all"
         )
-    return Source(parsed.layout, spec, entries, _size(parsed))
+    return FolderSource(parsed.layout, spec, entries, _size(parsed))
 
 
 def _size(spec: Spec) -> tuple[int, int] | int | None:
