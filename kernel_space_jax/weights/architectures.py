@@ -16,6 +16,7 @@ from jax import Array
 
 from kernel_space_jax.errors import UserError
 from kernel_space_jax.models.kernel_space import KernelSpace
+from kernel_space_jax.models.lpips import ALEX_WIDTHS, LPIPS, VGG_STAGES
 from kernel_space_jax.models.priors import ImagePrior, KernelPrior
 from kernel_space_jax.models.vgg import STAGES, VGG19
 
@@ -206,6 +207,31 @@ def _infer_vgg19(shapes: Shapes) -> dict[str, Any]:
     return {"widths": tuple(_dimension(shapes, key, 0) for key in firsts)}
 
 
+# LPIPS as the authors' package saves it.
+
+
+def _infer_lpips(shapes: Shapes) -> dict[str, Any]:
+    first = _dimension(shapes, "net.slice1.0.weight", 2)
+    return {"backbone": "alex" if first == 11 else "vgg"}
+
+
+def _lpips_names(module: nn.Module) -> Names:
+    assert isinstance(module, LPIPS)
+    names = {(f"lin{layer}",): f"lin{layer}.model.1" for layer in range(5)}
+    if module.backbone == "alex":
+        indices = (0, 3, 6, 8, 10)
+        for layer, index in zip(range(len(ALEX_WIDTHS)), indices, strict=True):
+            names[(f"conv{layer}",)] = f"net.slice{layer + 1}.{index}"
+        return names
+    number = 0
+    for stage, (_, convolutions) in enumerate(VGG_STAGES):
+        for index in range(convolutions):
+            names[(f"conv{stage}_{index}",)] = f"net.slice{stage + 1}.{number}"
+            number += 2
+        number += 1
+    return names
+
+
 def _image(channels: int, side: int) -> Array:
     return jnp.zeros((1, side, side, channels))
 
@@ -237,6 +263,14 @@ ARCHITECTURES: dict[str, Architecture] = {
         },
         lambda shapes: (_image(3, 32),),
         ignored=r"^classifier\.",
+    ),
+    "lpips": Architecture(
+        LPIPS,
+        _infer_lpips,
+        _lpips_names,
+        lambda shapes: (_image(3, 64), _image(3, 64)),
+        # Constants, and the linear heads under their second name.
+        ignored=r"^(scaling_layer|lins)\.",
     ),
 }
 
