@@ -186,8 +186,8 @@ class KernelSpace(nn.Module):
 
         A plain (not variational) space is sure of its code: sigma is zero.
         """
-        sharp, _ = _fit(sharp, self._least)
-        blurry, _ = _fit(blurry, self._least)
+        sharp, _ = _fit(sharp, self.least_grid)
+        blurry, _ = _fit(blurry, self.least_grid)
         return self._extract(self.features(sharp), self.features(blurry))
 
     def blur(self, sharp: Array, code: Array) -> Array:
@@ -196,7 +196,7 @@ class KernelSpace(nn.Module):
         A code found on images of another size is stretched over this one.
         """
         grid = tuple(-(-side // STRIDE) for side in sharp.shape[1:3])
-        padded, size = _fit(sharp, 1 if code.shape[1:3] == grid else self._least)
+        padded, size = _fit(sharp, 1 if code.shape[1:3] == grid else self.least_grid)
         grid = tuple(side // STRIDE for side in padded.shape[1:3])
         if code.shape[1:3] != grid:
             shape = (code.shape[0], *grid, code.shape[3])
@@ -207,15 +207,15 @@ class KernelSpace(nn.Module):
         self, sharp: Array, blurry: Array, noise: Array | None = None
     ) -> tuple[Array, Array, Array]:
         """F(x, mean + sigma noise), mean, sigma; the features of x are found once."""
-        padded, size = _fit(sharp, self._least)
-        blurry, _ = _fit(blurry, self._least)
+        padded, size = _fit(sharp, self.least_grid)
+        blurry, _ = _fit(blurry, self.least_grid)
         seen = self.features(padded)
         mean, sigma = self._extract(seen, self.features(blurry))
         code = mean if noise is None else mean + sigma * noise
         return crop(self._blur(padded, seen, code), size), mean, sigma
 
     @property
-    def _least(self) -> int:
+    def least_grid(self) -> int:
         """Fewest positions of the code a side: a single one cannot be reflected."""
         return 2 if self.padding == "reflect" else 1
 

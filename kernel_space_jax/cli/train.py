@@ -1,0 +1,79 @@
+"""Verbs that train networks and take them out of a work directory."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from kernel_space_jax.cli.app import app, err, out
+
+Workdir = Annotated[Path, typer.Option(help="Checkpoints, log, curves, pictures.")]
+
+
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True}
+)
+def train(
+    context: typer.Context,
+    config: Annotated[Path, typer.Option(help="A file of configs/.")],
+    workdir: Workdir,
+    coordinator: Annotated[
+        str, typer.Option(help="Several hosts: address:port of the first one.")
+    ] = "",
+    processes: Annotated[int, typer.Option(help="Several hosts: how many.")] = 0,
+    process: Annotated[int, typer.Option(help="Several hosts: which this is.")] = 0,
+    pod: Annotated[
+        bool, typer.Option("--pod", help="Several hosts that know of each other (TPU).")
+    ] = False,
+) -> None:
+    """Train a network; run it again to go on.
+
+    Any key of the config may follow: --config.steps=1000 --config.model.width=16.
+    """
+    import jax
+
+    # Before the first array is made.
+    if pod:
+        jax.distributed.initialize()
+    elif processes > 1:
+        jax.distributed.initialize(coordinator, processes, process)
+    from kernel_space_jax.training import config as configs
+    from kernel_space_jax.training import loop
+
+    settings = configs.load_config(config, context.args)
+    say = lambda text: err.print(escape(text)) if jax.process_index() == 0 else None
+    loop.train(settings, workdir, say=say)
+
+
+@app.command()
+def export(
+    workdir: Annotated[Path, typer.Argument(help="Of a training run.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="The file to write.")],
+    step: Annotated[
+        int | None, typer.Option(help="Of which checkpoint; the best by default.")
+    ] = None,
+    licence: Annotated[str, typer.Option(help="The licence of the weights.")] = "",
+) -> None:
+    """Take the trained network out of a work directory, as one weight file."""
+    from kernel_space_jax.training.export import export_weights
+
+    made = export_weights(workdir, output, step=step, licence=licence or "unknown")
+    out.print(f"{escape(str(output))}: step {made.step}, sha256 {made.sha256}")
+
+
+@app.command("export-program")
+def export_program(
+    file: Annotated[Path, typer.Argument(help="A weight file.")],
+    method: Annotated[str, typer.Argument(help="blur, extract, or another method.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="The file to write.")],
+    size: Annotated[int, typer.Option(help="Pixels a side of the images.")] = 256,
+    platforms: Annotated[str, typer.Option(help="Any of cpu,cuda,tpu.")] = "cpu",
+) -> None:
+    """Write a network with its weights as StableHLO, to run without this package."""
+    from kernel_space_jax.training.export import export_stablehlo
+
+    count = export_stablehlo(
+        file, method, output, size=size, platforms=platforms.split(",")
+    )
+    out.print(f"{escape(str(output))}: {method}, {count:,} bytes")

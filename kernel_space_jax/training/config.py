@@ -1,0 +1,127 @@
+"""What a run is made of: a ConfigDict that every key and type is checked against.
+
+A file in configs/ is `config = defaults("kernel_space")` and then flat assignments;
+`--config.key=value` on the command line overrides them.
+"""
+
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import optax
+from absl import flags
+from ml_collections import ConfigDict, config_flags
+
+from kernel_space_jax.errors import UserError
+from kernel_space_jax.training import schedules
+from kernel_space_jax.training.optimise import Descent
+from kernel_space_jax.training.task import Config, Task
+
+# A task is a module with `options() -> ConfigDict`, its defaults, and
+# `build(config, descent) -> Task`.
+TASKS = {"kernel_space": "kernel_space_jax.training.tasks.kernel_space"}
+
+SCHEDULES: dict[str, Callable[..., optax.Schedule]] = {
+    "constant": optax.constant_schedule,
+    "cosine": optax.cosine_decay_schedule,  # over decay_steps; all steps by default
+    "cosine_restarts": schedules.cosine_restarts,
+    "multistep_restarts": schedules.multistep_restarts,
+    "constant_then_linear": schedules.constant_then_linear,
+}
+
+
+def defaults(task: str) -> Config:
+    """Every key that a run of this task has, with its default."""
+    config: Config = ConfigDict()
+    config.task = task
+    config.seed = 0
+    config.steps = 1000
+    config.batch_size = 8  # examples a step, over all devices and hosts
+    config.accumulate = 1  # micro-batches a step
+
+    config.data = ConfigDict()
+    # What is read (see docs/data.md), or "synthetic": dead leaves, made on the device.
+    config.data.train = ("synthetic",)
+    config.data.weights = (1.0,)  # how often each is drawn
+    config.data.validation = "synthetic"
+    config.data.validation_size = 16
+    config.data.crop = 256
+    config.data.pipeline = "grain"  # or "tf"
+    config.data.workers = 2
+    # Blur made on the device where the data has none: "shake" or "none".
+    config.data.blur = "shake"
+    config.data.kernel_size = 33
+    config.data.noise = 0.0  # standard deviation of noise added to that blur
+
+    config.learning_rate = 1e-4
+    config.schedule = "constant"
+    config.schedule_options = ConfigDict(convert_dict=False, type_safe=False)
+    config.b1, config.b2 = 0.9, 0.999
+    config.clip_norm = 0.0  # 0: gradients are not clipped
+    config.ema = 0.0  # 0: no average of the parameters is kept
+
+    config.dtype = "float32"  # of the activations: or "bfloat16"
+    config.parallel = "jit"  # or "pmap"
+    config.model_devices = 1  # devices that share one copy of the parameters
+
+    config.log_every = 50
+    config.evaluate_every = 500
+    config.checkpoint_every = 500
+    config.keep = 3  # checkpoints, besides the best
+    config.best = "psnr"  # the validation score, higher is better, that says which
+    config.init_from = ""  # a weight file to start from
+
+    config.model = _task_module(task).options()
+    return config
+
+
+def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
+    """The config of a file, with `--config.key=value` words on top."""
+    # A file may take a word: configs/kernel_space_synthetic.py:full
+    if not Path(str(path).partition(":")[0]).is_file():
+        raise UserError(f"{path} does not exist; give a file of configs/")
+    for word in overrides:
+        if not word.startswith("--config."):
+            raise UserError(f"'{word}' is not understood; write --config.KEY=VALUE")
+    values = flags.FlagValues()
+    config_flags.DEFINE_config_file("config", lock_config=True, flag_values=values)
+    try:
+        values(["train", f"--config={path}", *overrides])
+        return values.config
+    except UserError:
+        raise
+    except (flags.Error, AttributeError, KeyError, TypeError, ValueError) as error:
+        reason = str(error).strip("'\"").splitlines()[0]
+        raise UserError(f"the config does not hold together: {reason}") from None
+    except (ImportError, SyntaxError, NameError) as error:
+        raise UserError(f"{path} is not a config: {error}") from None
+
+
+def build_descent(config: Config, axis: str | None) -> Descent:
+    """Adam with the config's schedule, clipping, average and micro-batches."""
+    if config.schedule not in SCHEDULES:
+        known = ", ".join(SCHEDULES)
+        raise UserError(f"schedule={config.schedule!r} is unknown; there are {known}")
+    options: dict[str, Any] = dict(config.schedule_options)
+    if config.schedule == "cosine":
+        options.setdefault("decay_steps", config.steps)
+    try:
+        schedule = SCHEDULES[config.schedule](config.learning_rate, **options)
+    except TypeError as error:
+        raise UserError(f"schedule_options do not fit: {error}") from None
+    adam = optax.adam(schedule, b1=config.b1, b2=config.b2)
+    if config.clip_norm > 0:
+        adam = optax.chain(optax.clip_by_global_norm(config.clip_norm), adam)
+    return Descent(adam, ema=config.ema, parts=config.accumulate, axis=axis)
+
+
+def build_task(config: Config, descent: Descent) -> Task:
+    """The task that the config names."""
+    return _task_module(config.task).build(config, descent)
+
+
+def _task_module(task: str) -> Any:
+    if task not in TASKS:
+        raise UserError(f"task={task!r} is unknown; there are {', '.join(TASKS)}")
+    return import_module(TASKS[task])

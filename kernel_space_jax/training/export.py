@@ -1,0 +1,93 @@
+"""Trained networks taken out: as one weight file, or as one StableHLO program."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from kernel_space_jax import weights
+from kernel_space_jax.errors import UserError
+from kernel_space_jax.files import write_whole
+from kernel_space_jax.models.kernel_space import STRIDE, KernelSpace
+from kernel_space_jax.training.checkpoint import Checkpoints, read_json
+from kernel_space_jax.training.config import build_descent, build_task, defaults
+from kernel_space_jax.training.loop import CONFIG, first_state
+from kernel_space_jax.training.task import Config
+
+
+class Exported(NamedTuple):
+    """Which checkpoint was written, and what its file hashes to."""
+
+    step: int
+    sha256: str
+
+
+def read_config(workdir: Path) -> Config:
+    """The config that a work directory was last run with."""
+    path = workdir / CONFIG
+    if not path.exists():
+        raise UserError(f"{workdir} is not the work directory of a run")
+    stored = read_json(path)
+    config = defaults(stored["task"])
+    config.update(stored)
+    return config
+
+
+def export_weights(
+    workdir: Path, output: Path, *, step: int | None = None, licence: str = "unknown"
+) -> Exported:
+    """Writes the network of one checkpoint (the best by default) as a weight file."""
+    config = read_config(workdir)
+    config.init_from = ""
+    task = build_task(config, build_descent(config, axis=None))
+    checkpoints = Checkpoints(
+        workdir / "checkpoints", keep=config.keep, best=config.best
+    )
+    try:
+        steps = checkpoints.steps()
+        if not steps:
+            raise UserError(f"{workdir} holds no checkpoint yet")
+        if step is not None and step not in steps:
+            known = ", ".join(map(str, steps))
+            raise UserError(f"{workdir} has no checkpoint {step}; it has {known}")
+        like = jax.eval_shape(lambda: first_state(config, task))
+        found = checkpoints.restore(like, step or checkpoints.best_step())
+    finally:
+        checkpoints.close()
+    assert found is not None
+    module, variables = task.weights(found.state.task)
+    origin = f"kernel_space_jax, {workdir.name}, step {found.step}"
+    digest = weights.write(output, module, variables, origin=origin, licence=licence)
+    return Exported(found.step, digest)
+
+
+def export_stablehlo(
+    file: Path, method: str, output: Path, *, size: int = 256, platforms: list[str]
+) -> int:
+    """Writes `method` of a weight file for images (n, size, size, 3), any n.
+
+    Load with `jax.export.deserialize(bytes).call(...)`. Returns the bytes written.
+    """
+    from jax import export
+
+    module, variables = weights.load(file)
+    n = export.symbolic_shape("n")[0]
+    images = jax.ShapeDtypeStruct((n, size, size, 3), jnp.float32)
+    arguments = [images]
+    if isinstance(module, KernelSpace):
+        grid = max(module.least_grid, -(-size // STRIDE))
+        code = jax.ShapeDtypeStruct((n, grid, grid, module.code_width), jnp.float32)
+        arguments.append({"blur": code}.get(method, images))
+    if not callable(getattr(module, method, None)):
+        raise UserError(f"{type(module).__name__} has no method {method!r}")
+    call = jax.jit(lambda *args: module.apply(variables, *args, method=method))
+    try:
+        program = export.export(call, platforms=platforms)(*arguments)
+    except (TypeError, ValueError) as error:
+        raise UserError(
+            f"{method} cannot be exported: {str(error).splitlines()[0]}"
+        ) from None
+    data = program.serialize()
+    write_whole(output, bytes(data))
+    return len(data)

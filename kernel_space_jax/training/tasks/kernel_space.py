@@ -1,0 +1,163 @@
+"""Training the blur-operator space (Tran et al. 2021).
+
+    L = rho(y, F(x, k)) + w KL(k),   k = G(x, y) = mean + sigma noise
+
+rho is the Charbonnier sum; KL only in the variational space, which starts from a plain
+one (`init_from`).
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax.traverse_util import flatten_dict, unflatten_dict
+from jax import Array
+from ml_collections import ConfigDict
+
+from kernel_space_jax import weights
+from kernel_space_jax.errors import UserError
+from kernel_space_jax.losses import charbonnier, kl
+from kernel_space_jax.metrics import psnr, ssim
+from kernel_space_jax.models.kernel_space import STRIDE, KernelSpace
+from kernel_space_jax.training.optimise import Descent, Params, Player
+from kernel_space_jax.training.task import Batch, Config, Metrics, example_keys
+
+
+def options() -> Config:
+    """The published network and loss."""
+    model: Config = ConfigDict()
+    model.width = 64
+    model.front_blocks = 10
+    model.back_blocks = 20
+    model.code_blocks = 4
+    model.variational = False
+    model.padding = "reflect"
+    model.norm = "none"
+    model.kl_weight = 10.0
+    return model
+
+
+def build(config: Config, descent: Descent) -> "KernelSpaceTask":
+    model = config.model
+    module = KernelSpace(
+        width=model.width,
+        code_width=8 * model.width,
+        front_blocks=model.front_blocks,
+        back_blocks=model.back_blocks,
+        code_blocks=model.code_blocks,
+        variational=model.variational,
+        padding=model.padding,
+        norm=model.norm,
+        dtype=jnp.dtype(config.dtype),
+    )
+    start = _start(module, config.init_from) if config.init_from else None
+    return KernelSpaceTask(module, descent, model.kl_weight, start)
+
+
+@dataclass(frozen=True)
+class KernelSpaceTask:
+    """F and G, trained on pairs: a batch holds "sharp" and "blurry" (N, H, W, 3)."""
+
+    module: KernelSpace
+    descent: Descent
+    kl_weight: float = 10.0
+    start: Params | None = None
+
+    def init(self, key: Array) -> Player:
+        # Parameters do not depend on the size of the images.
+        side = STRIDE * (2 if self.module.padding == "reflect" else 1)
+        image = jnp.zeros((1, side, side, 3))
+        params = self.module.init(key, image, image)["params"]
+        if self.start is not None:
+            params = self._grown(params)
+        return self.descent.init(params)
+
+    def step(self, state: Player, batch: Batch, key: Array) -> tuple[Player, Metrics]:
+        return self.descent.step(
+            state,
+            lambda params, part: self._loss(params, part, key),
+            batch,
+            reduce="sum",
+        )
+
+    def evaluate(self, state: Player, batch: Batch, key: Array) -> Metrics:
+        x, y = batch["sharp"], batch["blurry"]
+        found, _, _ = self._apply(state.best, x, y)
+        return {
+            "psnr": psnr(found, y),
+            "ssim": ssim(found, y),
+            # What F improves on: taking the sharp image for the blurry one.
+            "psnr_of_sharp": psnr(x, y),
+        }
+
+    def pictures(self, state: Player, batch: Batch, key: Array) -> dict[str, Array]:
+        x, y = batch["sharp"], batch["blurry"]
+        found, _, _ = self._apply(state.best, x, y)
+        return {
+            "sharp x": x,
+            "blurry y": y,
+            "F(x, G(x, y))": found,
+            "10 |y - F|": jnp.clip(10 * jnp.abs(y - found), 0, 1),
+        }
+
+    def weights(self, state: Player) -> tuple[KernelSpace, dict[str, Any]]:
+        return self.module.clone(dtype=None), {"params": state.best}
+
+    def _apply(
+        self, params: Params, x: Array, y: Array, noise: Array | None = None
+    ) -> tuple[Array, Array, Array]:
+        return self.module.apply({"params": params}, x, y, noise, method="reconstruct")  # type: ignore[return-value]
+
+    def _loss(self, params: Params, batch: Batch, key: Array) -> tuple[Array, Metrics]:
+        x, y = batch["sharp"], batch["blurry"]
+        found, mean, sigma = self._apply(params, x, y, self._noise(key, batch))
+        pixel = charbonnier(found, y)
+        metrics = {"charbonnier": pixel / y.size, "psnr": jnp.mean(psnr(found, y))}
+        if not self.module.variational:
+            return pixel, metrics
+        prior = kl(mean, sigma, weight=self.kl_weight)
+        return pixel + prior, metrics | {"kl": prior / len(y)}
+
+    def _noise(self, key: Array, batch: Batch) -> Array | None:
+        """The draw behind the variational code: "noise" of the batch, if it has it."""
+        if not self.module.variational:
+            return None
+        if "noise" in batch:
+            return batch["noise"]
+        grid = tuple(
+            max(self.module.least_grid, -(-side // STRIDE))
+            for side in batch["sharp"].shape[1:3]
+        )
+        shape = (*grid, self.module.code_width)
+        return jax.vmap(lambda key: jax.random.normal(key, shape))(
+            example_keys(key, batch)
+        )
+
+    def _grown(self, fresh: Params) -> Params:
+        """The starting weights; a plain space's code is exactly the mean of this one.
+
+        The plain extractor's features come first and hear nothing of the new ones,
+        which start fresh.
+        """
+        ours: dict[Any, Any] = flatten_dict(fresh)
+        theirs: dict[Any, Any] = flatten_dict(self.start)
+        for path, leaf in theirs.items():
+            wanted = ours[path]
+            if leaf.shape != wanted.shape:
+                corner = tuple(slice(n) for n in leaf.shape)
+                leaf = wanted.at[..., : leaf.shape[-1]].set(0.0).at[corner].set(leaf)
+            ours[path] = leaf
+        return unflatten_dict(ours)
+
+
+def _start(module: KernelSpace, path: str) -> Params:
+    """The parameters of a weight file that this module can start from."""
+    other, variables = weights.load(path)
+    allowed = [module, module.clone(variational=False)]
+    if other.clone(dtype=module.dtype) not in allowed:
+        raise UserError(
+            f"{path} holds another network than the config describes; "
+            "it must be the same but for config.model.variational"
+        )
+    return variables["params"]

@@ -1,0 +1,69 @@
+"""A task of one convolution, to try the engine with: y ~ h * x, h learned.
+
+Run as a program it is `kernel-space` with this task added to the table.
+"""
+
+import jax.numpy as jnp
+from ml_collections import ConfigDict
+
+from kernel_space_jax.metrics import psnr
+from kernel_space_jax.models.layers import Conv
+from kernel_space_jax.training import config as configs
+from kernel_space_jax.training.task import example_keys
+
+configs.TASKS["tiny"] = "tiny_task"
+
+
+def options():
+    model = ConfigDict()
+    model.poison = -1  # the step whose loss is made infinite
+    return model
+
+
+def build(config, descent):
+    return TinyTask(descent, config.model.poison)
+
+
+class TinyTask:
+    module = Conv(3, kernel=5, padding="reflect")
+
+    def __init__(self, descent, poison):
+        self.descent, self.poison = descent, poison
+
+    def init(self, key):
+        params = self.module.init(key, jnp.zeros((1, 8, 8, 3)))["params"]
+        return self.descent.init(params)
+
+    def step(self, state, batch, key):
+        def loss(params, part):
+            import jax
+
+            noise = jax.vmap(lambda key: jax.random.normal(key, ()))(
+                example_keys(key, part)
+            )
+            found = self._apply(params, part["sharp"])
+            errors = jnp.mean((found - part["blurry"]) ** 2, (1, 2, 3))
+            value = jnp.mean(errors * (1 + 0.1 * noise))
+            poisoned = (part["number"] // 8 == self.poison).any()
+            value = jnp.where(poisoned, jnp.inf, value)
+            return value, {"psnr": jnp.mean(psnr(found, part["blurry"]))}
+
+        return self.descent.step(state, loss, batch)
+
+    def evaluate(self, state, batch, key):
+        return {"psnr": psnr(self._apply(state.best, batch["sharp"]), batch["blurry"])}
+
+    def pictures(self, state, batch, key):
+        return {"x": batch["sharp"], "y": batch["blurry"]}
+
+    def weights(self, state):
+        return self.module, {"params": state.best}
+
+    def _apply(self, params, x):
+        return self.module.apply({"params": params}, x)
+
+
+if __name__ == "__main__":
+    from kernel_space_jax.cli import main
+
+    main()
