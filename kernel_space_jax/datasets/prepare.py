@@ -105,8 +105,8 @@ def _start(work: Path, request: dict[str, Any]) -> None:
             same = False
         if not same:
             shutil.rmtree(work)
+    (work / "shards").mkdir(parents=True, exist_ok=True)
     write_whole(note, json.dumps(request).encode())
-    (work / "shards").mkdir(exist_ok=True)
     shutil.rmtree(work / "build", ignore_errors=True)
 
 

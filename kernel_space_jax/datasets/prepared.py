@@ -68,7 +68,8 @@ class PreparedSource(Source):
 
     def _example(self, index: int) -> dict[str, Any]:
         if not self._readers:
-            builder = tfds.builder_from_directory(self.root)
+            # Any: its signature is lost among TFDS's decorators.
+            builder = cast(Any, tfds.builder_from_directory(self.root))
             self._readers = [
                 builder.as_data_source(split=name) for name in self._splits
             ]
