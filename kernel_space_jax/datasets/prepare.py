@@ -65,8 +65,8 @@ def prepare(
         raise UserError(f"{output} is in the way; choose a folder that does not exist")
     if contents is not None and contents["request"] != request:
         raise UserError(
-            f"{output} was prepared from something else ({contents['request']['spec']}"
-            "); choose another folder"
+            f"{output} holds {contents['request']['spec']} with other records or "
+            "options; choose another folder"
         )
     work = output.parent / f".{output.name}.partial"
     try:
