@@ -1,6 +1,8 @@
 """What every example of a run will be, drawn before any picture is read."""
 
+import sys
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import grain
@@ -107,6 +109,28 @@ def _keys(key: str, sources: Sequence[Source]) -> dict[Part, str]:
     return {parts[0]: key}
 
 
+class _Shuffled:
+    """The numbers below `count` without end, in a new order at each epoch.
+
+    Grain's own shuffle needs 14 ms an element for 5 records, 0.25 ms for 400.
+    """
+
+    def __init__(self, count: int, seed: int):
+        self.count, self.seed = count, seed
+
+    def __len__(self) -> int:
+        return sys.maxsize
+
+    def __getitem__(self, index: int) -> int:
+        epoch, place = divmod(index, self.count)
+        return int(_order(self.count, self.seed, epoch)[place])
+
+
+@lru_cache(maxsize=16)
+def _order(count: int, seed: int, epoch: int) -> np.ndarray:
+    return np.random.default_rng([seed, epoch]).permutation(count)
+
+
 class _Draw(grain.transforms.RandomMap):
     """An index of source number `source` becomes a `Draw`."""
 
@@ -124,6 +148,7 @@ def _draws(
     parts = []
     for number, source in enumerate(sources):
         words = np.random.SeedSequence([*seed, number]).generate_state(1)
-        own = grain.MapDataset.range(len(source)).seed(int(words[0] >> 1))
-        parts.append(own.shuffle().repeat().random_map(_Draw(number, augment)))
+        own = int(words[0] >> 1)
+        indices = grain.MapDataset.source(_Shuffled(len(source), own)).seed(own)
+        parts.append(indices.random_map(_Draw(number, augment)))
     return grain.MapDataset.mix(parts, weights)
