@@ -10,7 +10,8 @@ def get_config():
     config.steps = 12
     config.batch_size = 8
     config.data.crop = 24
-    config.data.kernel_size = 5
+    config.data.blur = "none"
+    config.data.workers = 0
     config.data.validation_size = 11
     config.learning_rate = 1e-2
     config.log_every = 2

@@ -32,7 +32,10 @@ def train(
     Any key of the config may follow: --config.steps=1000 --config.model.width=16.
     """
     import jax
+    from absl import logging
 
+    # What Orbax logs in pages, the error says in a sentence.
+    logging.set_verbosity(logging.FATAL)
     # Before the first array is made.
     if pod:
         jax.distributed.initialize()

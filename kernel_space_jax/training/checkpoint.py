@@ -87,14 +87,14 @@ class Checkpoints:
                 force=True,
             )
         except FAILURES as error:
-            raise self._unwritten(step, error) from None
+            raise self._unwritten(f"checkpoint {step}", error) from None
 
     def wait(self) -> None:
         """Until the last save is on disk."""
         try:
             self.manager.wait_until_finished()
         except FAILURES as error:
-            raise self._unwritten("last", error) from None
+            raise self._unwritten("the last checkpoint", error) from None
 
     def restore(self, like: Any, step: int | None = None) -> Restored | None:
         """The newest checkpoint (or that of `step`), laid out as `like` is.
@@ -125,7 +125,10 @@ class Checkpoints:
         return Restored(step, state, meta["data"])
 
     def close(self) -> None:
-        self.manager.close()
+        try:
+            self.manager.close()
+        except FAILURES as error:
+            raise self._unwritten("the last checkpoint", error) from None
 
     def _advice(self, step: int) -> str:
         earlier = [s for s in self.steps() if s < step]
@@ -133,10 +136,10 @@ class Checkpoints:
             return "there is no earlier one, so start in a new work directory"
         return f"remove {self.folder / str(step)} to go on from step {earlier[-1]}"
 
-    def _unwritten(self, step: int | str, error: Exception) -> UserError:
+    def _unwritten(self, what: str, error: Exception) -> UserError:
         whole = ", ".join(map(str, self.steps())) or "none"
         return UserError(
-            f"the checkpoint of step {step} could not be written ({_short(error)}); "
+            f"{what} could not be written ({_short(error)}); "
             f"whole ones in {self.folder}: {whole}"
         )
 

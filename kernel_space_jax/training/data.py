@@ -1,8 +1,9 @@
 """What a run sees: batches from disk, or made on the device, or both.
 
 A feed hands out this process's rows of each batch (NumPy), and a pure function
-`prepare(batch, keys)` that finishes them on the device inside the compiled step: sharp
-images are drawn if there are none, and blurred if there is no blurry partner.
+`prepare(batch, keys)` finishes them on the device inside the compiled step: integers
+become floats, sharp images are drawn if there are none, and blurred if they have no
+blurry partner.
 """
 
 from collections.abc import Callable
@@ -22,18 +23,20 @@ SYNTHETIC = "synthetic"
 
 
 class Feed(Protocol):
-    """Endless batches whose position can be saved."""
+    """Endless batches whose place can be saved."""
 
     def __next__(self) -> HostBatch: ...
 
     def get_state(self) -> dict[str, Any]:
-        """Where it stands, as JSON."""
+        """The place, as JSON."""
         ...
 
     def set_state(self, state: dict[str, Any]) -> None: ...
 
+    def close(self) -> None: ...
 
-class Nothing:
+
+class Synthetic:
     """The feed of a run whose images are all made on the device."""
 
     def __next__(self) -> HostBatch:
@@ -43,26 +46,89 @@ class Nothing:
         return {}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        if state:
-            raise UserError("this run read images from disk before, and now none")
+        pass
+
+    def close(self) -> None:
+        pass
 
 
 def open_feed(config: Config) -> Feed:
     """The training batches of a config."""
-    if tuple(config.data.train) == (SYNTHETIC,):
-        return Nothing()
-    raise UserError("not yet")
+    data = config.data
+    specs = tuple(data.train)
+    if SYNTHETIC in specs:
+        if len(specs) > 1:
+            raise UserError("data.train mixes 'synthetic' with data sets; take one")
+        return Synthetic()
+    if len(data.weights) != len(specs):
+        raise UserError(
+            f"data.weights has {len(data.weights)} numbers for {len(specs)} data sets"
+        )
+    from kernel_space_jax.datasets.pipeline import batches
+
+    return _Stored(
+        batches(
+            list(zip(specs, data.weights, strict=True)),
+            batch_size=config.batch_size // jax.process_count(),
+            crop=_read_crop(data, specs[0]),
+            seed=config.seed,
+            workers=data.workers,
+            backend=data.pipeline,
+        )
+    )
+
+
+class _Stored:
+    """Batches as the integers of their files: the device makes floats of them."""
+
+    def __init__(self, batches: Any):
+        self._batches = batches
+        self.get_state, self.set_state = batches.get_state, batches.set_state
+        self.close = batches.close
+
+    def __next__(self) -> HostBatch:
+        return self._batches.stored()
 
 
 def open_validation(config: Config) -> list[HostBatch]:
     """This process's rows of the validation batches, the same at every evaluation.
 
-    The last batch is filled up with the first examples; the loop drops them again.
+    The last batch is filled up with the first examples; the loop counts each once.
     """
     size, batch = config.data.validation_size, config.batch_size
+    index, count = jax.process_index(), jax.process_count()
     numbers = np.arange(-(-size // batch) * batch, dtype=np.int32) % size
-    shares = numbers.reshape(-1, jax.process_count(), batch // jax.process_count())
-    return [{"number": rows[jax.process_index()]} for rows in shares]
+    shares = [rows[index::count] for rows in numbers.reshape(-1, batch)]
+    if config.data.validation == SYNTHETIC:
+        return [{"number": rows} for rows in shares]
+    return [_read(config.data, rows) | {"number": rows} for rows in shares]
+
+
+def _read(data: Config, numbers: np.ndarray) -> HostBatch:
+    """The central crops of records spread evenly over the validation set."""
+    from kernel_space_jax.datasets import open_source
+    from kernel_space_jax.datasets.crops import Draw, read_crop
+
+    source = open_source(data.validation)
+    side = _read_crop(data, data.validation)
+    crops = []
+    for number in numbers:
+        record = int(number) * len(source) // data.validation_size
+        middle = Draw(0, record, row=0.5, column=0.5, flip=False, turns=0)
+        crops.append(read_crop(source, middle, side, bits=8))
+    return {part: np.stack([crop[part] for crop in crops]) for part in crops[0]}
+
+
+def _read_crop(data: Config, spec: str) -> int:
+    """Pixels a side to read, so that `crop` are left where blur is made here."""
+    from kernel_space_jax.datasets import open_source
+
+    made = data.blur != "none" and "blurry" not in open_source(spec).parts()
+    return _wide_crop(data) if made else data.crop
+
+
+def _wide_crop(data: Config) -> int:
+    return data.crop + 2 * (data.kernel_size // 2)
 
 
 def preparation(data: Config) -> Callable[[Batch, Array], Batch]:
@@ -72,18 +138,18 @@ def preparation(data: Config) -> Callable[[Batch, Array], Batch]:
     """
     if data.blur not in ("shake", "none"):
         raise UserError(f"data.blur={data.blur!r} is unknown; it is 'shake' or 'none'")
-    side = wide_crop(data)
-    margin = data.kernel_size // 2
+    side = _wide_crop(data) if data.blur != "none" else data.crop
+    inner = slice(data.kernel_size // 2, data.kernel_size // 2 + data.crop)
 
     def blur(key: Array, x: Array) -> tuple[Array, Array]:
         shake, grain = jax.random.split(key)
-        h = shake_kernel(shake, data.kernel_size)
-        y = blur_uniform(x, h)
-        y = y + data.noise * jax.random.normal(grain, y.shape)
-        inner = slice(margin, margin + data.crop)
+        y = blur_uniform(x, shake_kernel(shake, data.kernel_size))
+        if data.noise:
+            y = y + data.noise * jax.random.normal(grain, y.shape)
         return x[inner, inner], jnp.clip(y, 0.0, 1.0)[inner, inner]
 
     def prepare(batch: Batch, keys: Array) -> Batch:
+        batch = {name: _as_floats(value) for name, value in batch.items()}
         if "blurry" in batch:
             return batch
         keys = jax.vmap(jax.random.split)(keys)
@@ -98,6 +164,8 @@ def preparation(data: Config) -> Callable[[Batch, Array], Batch]:
     return prepare
 
 
-def wide_crop(data: Config) -> int:
-    """Pixels a side that a feed hands out, so that `crop` are left after the blur."""
-    return data.crop + (data.kernel_size - 1 if data.blur != "none" else 0)
+def _as_floats(stored: Array) -> Array:
+    """Pixels as float32 in [0, 1]; what is no picture stays as it is."""
+    if not jnp.issubdtype(stored.dtype, jnp.unsignedinteger):
+        return stored
+    return stored.astype(jnp.float32) / jnp.iinfo(stored.dtype).max

@@ -102,7 +102,8 @@ def build(config: Config) -> Engine:
         return Run(state, run.step + 1, broken), metrics | {"broken": broken}
 
     def evaluate(run: Run, batch: Batch) -> Metrics:
-        return task.evaluate(run.task, prepared(batch, validation), validation)
+        scores = task.evaluate(run.task, prepared(batch, validation), validation)
+        return scores | {"number": batch["number"]}
 
     def pictures(run: Run, batch: Batch) -> dict[str, Array]:
         return task.pictures(run.task, prepared(batch, validation), validation)
@@ -141,6 +142,7 @@ def train(config: Config, workdir: Path, *, say: Callable[[str], None]) -> None:
         if log:
             log.close()
     finally:
+        engine.feed.close()
         checkpoints.close()
 
 
@@ -269,10 +271,8 @@ def _numbered(local: HostBatch, step: int, config: Config) -> HostBatch:
 
 
 def _rows(count: int) -> np.ndarray:
-    """Which of `count` examples this process holds."""
-    return np.split(np.arange(count, dtype=np.int32), jax.process_count())[
-        jax.process_index()
-    ]
+    """Which of `count` examples this process holds, as the pipelines share them."""
+    return np.arange(jax.process_index(), count, jax.process_count(), dtype=np.int32)
 
 
 def _means(pending: list[Metrics]) -> dict[str, float]:
@@ -300,10 +300,10 @@ def _evaluate(engine: Engine, run: Run) -> dict[str, float]:
     rows: list[Metrics] = []
     for batch in engine.validation:
         rows.append(jax.device_get(engine.evaluate(run, engine.place.batch(batch))))
-    size = engine.config.data.validation_size
-    names = rows[0].keys()
-    columns = {k: np.concatenate([np.asarray(row[k]) for row in rows]) for k in names}
-    return {k: float(np.mean(column[:size])) for k, column in columns.items()}
+    columns = {k: np.concatenate([np.asarray(row[k]) for row in rows]) for k in rows[0]}
+    # An example that fills up the last batch counts once.
+    _, once = np.unique(columns.pop("number"), return_index=True)
+    return {k: float(np.mean(column[once])) for k, column in columns.items()}
 
 
 def _sheet(engine: Engine, run: Run) -> np.ndarray:

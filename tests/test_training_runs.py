@@ -1,0 +1,202 @@
+"""Whole training runs: however they are run, killed or spread, the same numbers."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kernel_space_jax import Photo, write
+from kernel_space_jax.training.log import read_log
+
+TESTS = Path(__file__).parent
+CACHE = TESTS.parent / ".cache" / "jax"
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    """A folder of sharp pictures."""
+    folder = tmp_path_factory.mktemp("photos")
+    draw = np.random.default_rng(0)
+    for index in range(13):
+        coarse = draw.random((6, 6, 3), np.float32)
+        write(folder / f"{index}.png", Photo(np.kron(coarse, np.ones((6, 6, 1)))))
+    return folder
+
+
+def start(workdir, photos, *options, devices=1, program=None) -> subprocess.Popen:
+    spec = f"images:{photos}"
+    words = [
+        *(program or [sys.executable, "tiny_task.py"]),
+        "train",
+        "--config=tiny_config.py",
+        f"--workdir={workdir}",
+        f"--config.data.train=('{spec}',)",
+        f"--config.data.validation={spec}",
+        *options,
+    ]
+    environment = os.environ | {
+        "JAX_PLATFORMS": "cpu",
+        "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
+        "JAX_COMPILATION_CACHE_DIR": str(CACHE),
+        "PYTHONPATH": str(TESTS),
+    }
+    return subprocess.Popen(
+        words, cwd=TESTS, env=environment, stderr=subprocess.PIPE, text=True
+    )
+
+
+def finish(run: subprocess.Popen, code: int = 0) -> str:
+    _, said = run.communicate(timeout=240)
+    assert run.returncode == code, said
+    return said
+
+
+def losses(workdir: Path) -> dict[int, float]:
+    log = read_log(workdir / "metrics.jsonl")
+    return {r["step"]: r["loss"] for r in log if r["kind"] == "train"}
+
+
+def scores(workdir: Path) -> dict[int, float]:
+    log = read_log(workdir / "metrics.jsonl")
+    return {r["step"]: r["psnr"] for r in log if r["kind"] == "validation"}
+
+
+def agree(workdir: Path, reference: Path) -> None:
+    for read in (losses, scores):
+        found, expected = read(workdir), read(reference)
+        assert found.keys() == expected.keys()
+        for step, value in expected.items():
+            assert abs(found[step] - value) <= 1e-5 * abs(value), (step, read)
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory, photos):
+    """Twelve steps on one device, without a break."""
+    workdir = tmp_path_factory.mktemp("runs") / "reference"
+    finish(start(workdir, photos))
+    assert list(losses(workdir)) == [2, 4, 6, 8, 10, 12]
+    return workdir
+
+
+def test_it_learns_and_shows_it(reference):
+    found = scores(reference)
+    assert found[12] > found[6] + 0.5
+    assert (reference / "curves.png").stat().st_size > 10_000
+    assert (reference / "pictures" / "00000012.png").exists()
+    steps = {int(p.name) for p in (reference / "checkpoints").iterdir()}
+    assert steps == {4, 8, 12}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--config.parallel=jit"],
+        ["--config.parallel=pmap"],
+        ["--config.parallel=jit", "--config.model_devices=2"],
+        ["--config.parallel=jit", "--config.accumulate=2"],
+    ],
+    ids=["jit", "pmap", "parameters cut", "in two parts"],
+)
+def test_several_devices_are_one(tmp_path, photos, reference, options):
+    devices = 4 if "accumulate" in options[-1] else 8
+    finish(start(tmp_path / "run", photos, *options, devices=devices))
+    agree(tmp_path / "run", reference)
+
+
+def test_two_processes_are_one(tmp_path, photos, reference):
+    with socket.socket() as probe:
+        probe.bind(("localhost", 0))
+        port = probe.getsockname()[1]
+    runs = [
+        start(
+            tmp_path / "run", photos,
+            f"--coordinator=localhost:{port}", "--processes=2", f"--process={index}",
+        )
+        for index in range(2)
+    ]  # fmt: skip
+    for run in runs:
+        finish(run)
+    agree(tmp_path / "run", reference)
+
+
+def test_killed_and_resumed_is_uninterrupted(tmp_path, photos, reference):
+    workdir = tmp_path / "run"
+    # Slow enough to be caught after its first checkpoint.
+    first = start(workdir, photos, "--config.steps=100000")
+    deadline = time.monotonic() + 200
+    while not (workdir / "checkpoints" / "4").exists():
+        assert first.poll() is None and time.monotonic() < deadline
+        time.sleep(0.02)
+    first.send_signal(signal.SIGKILL)
+    first.wait()
+    # What a later step left behind is not part of the run that is compared.
+    last = max(int(p.name) for p in (workdir / "checkpoints").glob("[0-9]*"))
+    if last > 12:
+        pytest.fail(f"killed too late, at {last}")
+    said = finish(start(workdir, photos))
+    assert f"going on from step {last}" in said
+    assert "config.steps was 100000, now 12" in said
+    agree(workdir, reference)
+
+
+def test_sigterm_saves_and_ends(tmp_path, photos):
+    workdir = tmp_path / "run"
+    run = start(workdir, photos, "--config.steps=100000000")
+    deadline = time.monotonic() + 200
+    while not losses(workdir):
+        assert run.poll() is None and time.monotonic() < deadline
+        time.sleep(0.02)
+    run.send_signal(signal.SIGTERM)
+    said = finish(run)
+    step = int(said.split("stopped at step ")[1].split(";")[0])
+    assert (workdir / "checkpoints" / str(step)).is_dir()
+
+
+def test_a_broken_loss_ends_the_run_at_its_step(tmp_path, photos):
+    said = finish(start(tmp_path / "run", photos, "--config.model.poison=9"), code=2)
+    assert "the loss was not finite at step 10" in said
+    assert "the last good checkpoint is step 8" in said
+    assert "Traceback" not in said
+
+
+def test_a_full_disk_is_said_and_spares_what_is_whole(tmp_path, photos):
+    limited = (
+        "import resource, signal, sys, runpy;"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN);"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000));"
+        "sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__')"
+    )
+    workdir = tmp_path / "run"
+    finish(start(workdir, photos, "--config.steps=4"))
+    before = sorted(p.name for p in (workdir / "checkpoints" / "4").rglob("*"))
+    program = [sys.executable, "-c", limited, "tiny_task.py"]
+    options = ["--config.checkpoint_every=1"]
+    run = start(workdir, photos, *options, program=program)
+    said = finish(run, code=2)
+    assert "could not be written" in said and "Traceback" not in said, said
+    after = sorted(p.name for p in (workdir / "checkpoints" / "4").rglob("*"))
+    assert after == before
+
+
+def test_a_flipped_byte_is_found(tmp_path, photos, reference):
+    workdir = tmp_path / "run"
+    shutil.copytree(reference, workdir)
+    state = workdir / "checkpoints" / "12" / "state"
+    # Some of these files are copies that nobody reads: one byte of each.
+    for path in state.glob("**/d/*"):
+        data = bytearray(path.read_bytes())
+        data[len(data) // 2] ^= 1
+        path.write_bytes(data)
+    said = finish(start(workdir, photos, "--config.steps=14"), code=2)
+    assert "checkpoint 12" in said and "Traceback" not in said, said
+    assert "to go on from step 8" in said
+    shutil.rmtree(workdir / "checkpoints" / "12")
+    finish(start(workdir, photos))
+    agree(workdir, reference)
