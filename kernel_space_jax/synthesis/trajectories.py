@@ -11,7 +11,7 @@ from jax import Array, lax
 
 # Steps that one iteration of the compiled loop makes: an iteration costs more than
 # the arithmetic of a step.
-UNROLL = 25
+UNROLL = 10
 
 
 def shake_trajectory(
