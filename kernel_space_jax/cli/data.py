@@ -105,11 +105,10 @@ def show(
     seed: Annotated[int, typer.Option(min=0, help="Of the random crops.")] = 0,
 ) -> None:
     """Put what the network will see on one page, with the kernels that are known."""
-    from kernel_space_jax.datasets.preview import preview
+    from kernel_space_jax.datasets.preview import examples, sheet
 
     images.check_suffix(output)
-    page = preview(
-        open_source(spec), count=count, crop=crop, augment=augment, seed=seed
-    )
-    ks.write(output, ks.Photo(page))
+    source = open_source(spec)
+    shown = examples(source, count=count, crop=crop, augment=augment, seed=seed)
+    ks.write(output, ks.Photo(sheet(shown)))
     out.print(escape(str(output)))

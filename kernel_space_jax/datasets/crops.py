@@ -42,10 +42,12 @@ def cut(pixels: np.ndarray, drawn: Draw, size: int) -> np.ndarray:
         pixels = np.pad(pixels, (*around, (0, 0)), mode="reflect")
     height, width = pixels.shape[:2]
     top, left = offset(drawn.row, height, size), offset(drawn.column, width, size)
-    crop = pixels[top : top + size, left : left + size]
-    if drawn.flip:
-        crop = crop[:, ::-1]
-    return np.rot90(crop, drawn.turns)
+    return turn(pixels[top : top + size, left : left + size], drawn)
+
+
+def turn(pixels: np.ndarray, drawn: Draw) -> np.ndarray:
+    """(H, W, ...) as the draw lays it: mirrored or not, then quarter turns."""
+    return np.rot90(pixels[:, ::-1] if drawn.flip else pixels, drawn.turns)
 
 
 def as_integers(pixels: np.ndarray, bits: int) -> np.ndarray:

@@ -1,20 +1,27 @@
 """A sheet of what a network will see: crops of a data set, and their kernels."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from kernel_space_jax import images
-from kernel_space_jax.datasets.crops import as_integers, cut
+from kernel_space_jax.datasets.crops import read_crop, turn
 from kernel_space_jax.datasets.plan import make_plan
-from kernel_space_jax.datasets.source import Source, as_colour
+from kernel_space_jax.datasets.source import Part, Source, as_colour
 
 
-def preview(
+class Example(NamedTuple):
+    """A crop, (size, size, 3) a part, and its kernel (h, w), turned with it."""
+
+    name: str
+    parts: dict[Part, np.ndarray]
+    kernel: np.ndarray | None
+
+
+def examples(
     source: Source, *, count: int, crop: int, augment: bool, seed: int
-) -> np.ndarray:
-    """A page (H, W, 3) in [0, 1]: the first `count` examples of a run, one a row.
-
-    A kernel is drawn as it acts on the crop: flipped and turned with it.
-    """
+) -> list[Example]:
+    """The first `count` examples of a run, as `pipeline.batches` gives them."""
     plan = make_plan(
         source,
         {},
@@ -25,19 +32,29 @@ def preview(
         seed=seed,
         process=(0, 1),
     )
-    rows = []
+    found = []
     for number in range(count):
         (drawn,) = plan.draw(number)
-        pictures = {
-            part: as_colour(as_integers(cut(pixels, drawn, crop), 8))
-            for part, pixels in source.pixels(drawn.index).items()
+        crops = read_crop(source, drawn, crop, plan.bits)
+        parts: dict[Part, np.ndarray] = {
+            part: as_colour(pixels) for part, pixels in crops.items()
         }
         h = source.extras(drawn.index).get("kernel")
         if h is not None:
-            turned = cut(h[..., None], drawn._replace(row=0, column=0), max(h.shape))
-            pictures["kernel"] = turned / turned.max()
+            h = turn(h, drawn)
+        found.append(Example(source.names[drawn.index], parts, h))
+    return found
+
+
+def sheet(shown: list[Example]) -> np.ndarray:
+    """A page (H, W, 3) in [0, 1], an example a row."""
+    rows = []
+    for example in shown:
+        pictures: dict[str, np.ndarray] = {**example.parts}
+        if example.kernel is not None:
+            pictures["kernel"] = example.kernel[..., None] / example.kernel.max()
         first, *others = pictures
-        captions = [f"{source.names[drawn.index]}: {first}", *others]
+        captions = [f"{example.name}: {first}", *others]
         rows.append(images.contact_sheet(list(pictures.values()), captions))
     width = max(row.shape[1] for row in rows)
     gap = np.ones((images.GAP, width, 3), np.float32)
