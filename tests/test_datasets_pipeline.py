@@ -8,7 +8,7 @@ import jax
 import numpy as np
 import pytest
 import tiny_data
-from tiny_data import picture, write, write_pairs
+from tiny_data import picture, write
 
 from kernel_space_jax.datasets import open_source
 from kernel_space_jax.datasets.pipeline import Batches, batches
@@ -19,14 +19,7 @@ CROP = 16
 
 @pytest.fixture(scope="module")
 def two(tmp_path_factory) -> list[str]:
-    """Two sets of pairs: five numbered from 0, three numbered from 100."""
-    specs = []
-    for first, count in ((0, 5), (100, 3)):
-        root = tmp_path_factory.mktemp("pairs")
-        names = [(f"blur/{n}.png", f"sharp/{n}.png") for n in range(count)]
-        write_pairs(names, root, first)
-        specs.append(f"pairs:{root}")
-    return specs
+    return tiny_data.two_sets(tmp_path_factory.mktemp("two"))
 
 
 def take(count: int, *args, **options) -> list[dict[str, np.ndarray]]:

@@ -43,6 +43,16 @@ def gopro(root: Path, train: int = 3, test: int = 2) -> Path:
     return root
 
 
+def two_sets(root: Path) -> list[str]:
+    """The specs of two sets of pairs: five numbered from 0, three numbered from 100."""
+    specs = []
+    for first, count in ((0, 5), (100, 3)):
+        names = [(f"blur/{n}.png", f"sharp/{n}.png") for n in range(count)]
+        write_pairs(names, root / str(first), first)
+        specs.append(f"pairs:{root}/{first}")
+    return specs
+
+
 def damage(path: Path) -> None:
     """Spoils the pixels of a file, but not its beginning or its end."""
     data = bytearray(path.read_bytes())
