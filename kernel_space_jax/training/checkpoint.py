@@ -1,17 +1,17 @@
 """Checkpoints: Orbax, and nothing of Orbax anywhere else.
 
-A checkpoint holds the state, the position of the data and a checksum of every leaf.
-Saving is asynchronous; an unfinished one is never mistaken for a whole one.
+A checkpoint holds the state and the place in the data. Saving is asynchronous; an
+unfinished one is never mistaken for a whole one, and a whole one is sealed: the hashes
+of its files are kept beside it and compared before it is read.
 """
 
 import json
+import sys
+import zlib
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jax
-import jax.numpy as jnp
 import orbax.checkpoint as ocp
-from jax import Array, lax
 from orbax.checkpoint.checkpoint_managers import (
     AnyPreservationPolicy,
     BestN,
@@ -19,6 +19,7 @@ from orbax.checkpoint.checkpoint_managers import (
 )
 
 from kernel_space_jax.errors import UserError
+from kernel_space_jax.files import write_whole
 
 # What Orbax, TensorStore and a full disk raise when a checkpoint cannot be written
 # or read; the reasons are in the text.
@@ -50,11 +51,12 @@ class Checkpoints:
             preservation_policy=AnyPreservationPolicy(policies),
             # A stale folder of a killed save is cleaned up, not counted.
             cleanup_tmp_directories=True,
+            async_options=ocp.AsyncOptions(post_finalization_callback=self._seal),
         )
-        self.folder = folder
+        self.folder, self.seals = folder, folder.with_name("seals")
         folder.mkdir(parents=True, exist_ok=True)
+        sys.excepthook = _quiet
         self.manager = ocp.CheckpointManager(folder.absolute(), options=options)
-        self._checksum = jax.jit(lambda state: [_checksum(x) for x in _leaves(state)])
 
     def steps(self) -> list[int]:
         """The steps of the whole checkpoints, oldest first."""
@@ -75,13 +77,12 @@ class Checkpoints:
 
         `scores` are the validation's at this very step, if it ran.
         """
-        sums = [int(s) for s in self._checksum(state)]
         try:
             self.manager.save(
                 step,
                 args=ocp.args.Composite(
                     state=ocp.args.StandardSave(state),
-                    meta=ocp.args.JsonSave({"data": data, "checksums": sums}),
+                    data=ocp.args.JsonSave(data),
                 ),
                 metrics=scores,
                 force=True,
@@ -93,6 +94,7 @@ class Checkpoints:
         """Until the last save is on disk."""
         try:
             self.manager.wait_until_finished()
+            self._seal()
         except FAILURES as error:
             raise self._unwritten("the last checkpoint", error) from None
 
@@ -105,24 +107,34 @@ class Checkpoints:
         if not steps:
             return None
         step = steps[-1] if step is None else step
+        # Before TensorStore reads: what it finds damaged it reports from many threads.
+        seal = self.seals / f"{step}.json"
+        if seal.exists() and read_json(seal) != _digests(self.folder / str(step)):
+            raise UserError(
+                f"checkpoint {step} in {self.folder} is damaged: its files are not "
+                f"those that were written; {self._advice(step)}"
+            )
         args = ocp.args.Composite(
-            state=ocp.args.StandardRestore(like), meta=ocp.args.JsonRestore()
+            state=ocp.args.StandardRestore(like), data=ocp.args.JsonRestore()
         )
         try:
             found = self.manager.restore(step, args=args)
-            state, meta = found["state"], found["meta"]
-            sums = [int(s) for s in self._checksum(state)]
         except FAILURES as error:
             raise UserError(
                 f"checkpoint {step} in {self.folder} cannot be read "
                 f"({_short(error)}); {self._advice(step)}"
             ) from None
-        if sums != meta["checksums"]:
-            raise UserError(
-                f"checkpoint {step} in {self.folder} is damaged: its numbers do not "
-                f"match their checksums; {self._advice(step)}"
-            )
-        return Restored(step, state, meta["data"])
+        return Restored(step, found["state"], found["data"])
+
+    def _seal(self) -> None:
+        """Writes down what the files of each whole checkpoint hash to, once."""
+        steps = {path.name for path in self.folder.iterdir() if path.name.isdigit()}
+        sealed = {path.stem for path in self.seals.glob("*.json")}
+        for step in steps - sealed:
+            digests = json.dumps(_digests(self.folder / step))
+            write_whole(self.seals / f"{step}.json", digests.encode())
+        for step in sealed - steps:
+            (self.seals / f"{step}.json").unlink(missing_ok=True)
 
     def close(self) -> None:
         try:
@@ -144,21 +156,22 @@ class Checkpoints:
         )
 
 
-def _leaves(state: Any) -> list[Array]:
-    return [jnp.asarray(leaf) for leaf in jax.tree.leaves(state)]
+def _quiet(kind: type[BaseException], error: BaseException, trace: Any) -> None:
+    """An excepthook without TensorStore's late callers.
 
-
-def _checksum(leaf: Array) -> Array:
-    """The sum of the leaf's bits as unsigned words, each times its odd place number.
-
-    Any one flipped bit, and any two leaves or words exchanged, change it.
+    When several arrays fail together, all but the first report to an event loop that
+    is closed by then, each with a traceback of its own.
     """
-    words = {1: jnp.uint8, 2: jnp.uint16, 4: jnp.uint32}[leaf.dtype.itemsize]
-    if leaf.dtype == bool:
-        leaf = leaf.astype(jnp.uint8)
-    bits = lax.bitcast_convert_type(leaf, words).astype(jnp.uint32).reshape(-1)
-    places = 2 * lax.iota(jnp.uint32, bits.size) + 1
-    return jnp.sum(bits * places, dtype=jnp.uint32)
+    if "Event loop is closed" not in str(error):
+        sys.__excepthook__(kind, error, trace)
+
+
+def _digests(folder: Path) -> dict[str, int]:
+    """The CRC-32 of every file of a checkpoint."""
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {
+        str(path.relative_to(folder)): zlib.crc32(path.read_bytes()) for path in files
+    }
 
 
 def _short(error: Exception) -> str:
