@@ -1,6 +1,6 @@
 """The face of every blur: y = F(x, k)."""
 
-from typing import Protocol
+from typing import Any, Protocol
 
 from jax import Array
 
@@ -11,4 +11,4 @@ class Operator(Protocol):
     x and y are (N, H, W, C) in [0, 1]; what k is, each operator says for itself.
     """
 
-    def __call__(self, x: Array, k: Array) -> Array: ...
+    def __call__(self, x: Array, k: Any) -> Array: ...

@@ -53,7 +53,7 @@ def convolve(x: Array, h: Array, *, border: Border, method: Method = "auto") -> 
 
     "direct" compiles one operation a tap, and is meant for small kernels.
     """
-    return _valid(_pad(x, h.shape[-2:], border), h, method)
+    return _valid(pad(x, h.shape[-2:], border), h, method)
 
 
 def adjoint(y: Array, h: Array, *, border: Border, method: Method = "auto") -> Array:
@@ -65,7 +65,7 @@ def adjoint(y: Array, h: Array, *, border: Border, method: Method = "auto") -> A
     if border == "valid":
         return padded
     # What the padding copied outwards is folded back on where it came from.
-    fold = jax.linear_transpose(lambda x: _pad(x, h.shape[-2:], border), y)
+    fold = jax.linear_transpose(lambda x: pad(x, h.shape[-2:], border), y)
     return fold(padded)[0]
 
 
@@ -88,7 +88,7 @@ def project(h: Array) -> Array:
     return jnp.maximum(h - excess[kept - 1], 0)
 
 
-def _pad(x: Array, kernel: tuple[int, ...], border: Border) -> Array:
+def pad(x: Array, kernel: tuple[int, ...], border: Border) -> Array:
     """x with the pixels that the border lends the kernel."""
     if border == "valid":
         return x
@@ -133,12 +133,13 @@ def _direct(h: Array, method: Method) -> bool:
 
 def _circular(x: Array, h: Array) -> Array:
     """Circular convolution, at least as large as x."""
-    size = _fast(x.shape[1:3])
+    size = fast_size(x.shape[1:3])
     spectrum = jnp.fft.rfft2(x, size, (1, 2)) * jnp.fft.rfft2(h, size)[..., None]
     return jnp.fft.irfft2(spectrum, size, (1, 2))
 
 
-def _fast(size: tuple[int, ...]) -> tuple:
+def fast_size(size: tuple[int, ...]) -> tuple:
+    """The least sizes not under these whose real FFT is fast."""
     return tuple(next_fast_len(n, real=True) for n in size)
 
 
@@ -152,7 +153,7 @@ def _estimate(x: Array, y: Array, size: int, regularisation: float) -> Array:
     mean = jnp.mean(x, (0, 1))
     target = (y - mean)[reach : height - reach, reach : width - reach]
     target = jnp.moveaxis(target, -1, 0)
-    fast = _fast((height, width))
+    fast = fast_size((height, width))
     spectrum = jnp.fft.rfft2(jnp.moveaxis(x - mean, -1, 0), fast)
     pixels = target[0].size
 

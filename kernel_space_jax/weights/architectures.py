@@ -18,6 +18,7 @@ from kernel_space_jax.errors import UserError
 from kernel_space_jax.models.kernel_space import KernelSpace
 from kernel_space_jax.models.lpips import ALEX_WIDTHS, LPIPS, VGG_STAGES
 from kernel_space_jax.models.priors import ImagePrior, KernelPrior
+from kernel_space_jax.models.two_heads import TwoHeads
 from kernel_space_jax.models.vgg import STAGES, VGG19
 
 Shapes = Mapping[str, tuple[int, ...]]
@@ -232,6 +233,42 @@ def _lpips_names(module: nn.Module) -> Names:
     return names
 
 
+# The two-headed network of per-pixel kernels.
+
+
+def _infer_two_heads(shapes: Shapes) -> dict[str, Any]:
+    return {
+        "width": _dimension(shapes, "inc_rgb.0.weight", 0),
+        "basis": _dimension(shapes, "masks_end.4.weight", 0),
+        "kernel_scales": count(shapes, r"kernel_up\d\.up\.weight"),
+    }
+
+
+def _two_heads_names(module: nn.Module) -> Names:
+    assert isinstance(module, TwoHeads)
+    names: Names = {
+        ("colour",): "inc_rgb.0",
+        ("grey",): "inc_gray.0",
+        ("deepest",): "feat.0",
+    }
+    for i in range(5):
+        for j in range(2):
+            names[f"down{i}", f"conv{j}"] = f"down{i + 1}.double_conv.{2 * j}"
+    for head, theirs, scales in (
+        ("mask", "", 5),
+        ("kernel", "kernel_", module.kernel_scales),
+    ):
+        for i in range(scales):
+            ours, prefix = f"{head}_up{i}", f"{theirs}up{i + 1}"
+            names[ours, "up"] = f"{prefix}.up"
+            names[ours, "mix"] = f"{prefix}.feat.0"
+            for j in range(2):
+                names[ours, "convs", f"conv{j}"] = f"{prefix}.double_conv.{2 * j}"
+        for j in range(3):
+            names[f"{head}s", f"conv{j}"] = f"{head}s_end.{2 * j}"
+    return names
+
+
 def _image(channels: int, side: int) -> Array:
     return jnp.zeros((1, side, side, channels))
 
@@ -254,6 +291,12 @@ ARCHITECTURES: dict[str, Architecture] = {
         _infer_image_prior,
         _image_prior_names,
         lambda shapes: (_image(_image_prior_channels(shapes), 64),),
+    ),
+    "two_heads": Architecture(
+        TwoHeads,
+        _infer_two_heads,
+        _two_heads_names,
+        lambda shapes: (_image(3, 32),),
     ),
     "vgg19": Architecture(
         VGG19,

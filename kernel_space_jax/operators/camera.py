@@ -1,0 +1,52 @@
+"""What the sensor and the file format make of light: y = R(light)^(1/gamma).
+
+Carbajal et al. 2021, the forward model: blur acts on light, not on the numbers of a
+photo, and a pixel can be no brighter than white.
+"""
+
+import jax
+import jax.numpy as jnp
+from flax import struct
+from jax import Array
+
+from kernel_space_jax.operators.operator import Operator
+
+GAMMA = 2.2
+SHARPNESS = 50.0
+
+
+@struct.dataclass
+class Camera:
+    """F seen by a camera: y = R(F(x^gamma, k))^(1/gamma), for the blur `operator`.
+
+    x may be brighter than 1: that is what `saturates`, R, takes away. Without it
+    only gamma is between x and y.
+    """
+
+    operator: Operator
+    gamma: float = struct.field(pytree_node=False, default=GAMMA)
+    saturates: bool = struct.field(pytree_node=False, default=True)
+
+    def __call__(self, x: Array, k) -> Array:
+        light = self.operator(to_light(x, self.gamma), k)
+        return to_photo(saturate(light) if self.saturates else light, self.gamma)
+
+
+def to_light(x: Array, gamma: float = GAMMA) -> Array:
+    """x^gamma: a photo to linear light, any shape; values below 0 become 0."""
+    return jnp.power(jnp.maximum(x, 0), gamma)
+
+
+def to_photo(light: Array, gamma: float = GAMMA) -> Array:
+    """light^(1/gamma), the inverse of `to_light`; values below 0 become 0."""
+    return jnp.power(jnp.maximum(light, 0), 1 / gamma)
+
+
+def saturate(light: Array, *, limit: float = 1.0) -> Array:
+    """R(u) = u - log(1 + exp(a (u - limit))) / a, a = 50: softly min(u, limit)."""
+    return light - jax.nn.softplus(SHARPNESS * (light - limit)) / SHARPNESS
+
+
+def saturation_slope(light: Array, *, limit: float = 1.0) -> Array:
+    """R'(u): 1 where light is recorded, 0 where only its limit is."""
+    return jax.nn.sigmoid(SHARPNESS * (limit - light))
