@@ -12,7 +12,7 @@ FLOORS = [
     {"models"},
     {"weights", "operators", "metrics"},
     {"losses", "synthesis", "datasets"},
-    {"training", "solvers"},
+    {"training", "solvers", "evaluation"},
     {"cli", "__init__", "__main__"},
 ]
 

@@ -1,0 +1,131 @@
+"""Verbs that score: kernel-space evaluate and kernel-space report."""
+
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.progress import Progress
+
+import kernel_space_jax as ks
+from kernel_space_jax import weights
+from kernel_space_jax.cli.app import app, err, out
+
+Data = Annotated[
+    str, typer.Option("--data", help="The data set, NAME:PATH?option=value.")
+]
+Names = Annotated[
+    list[str] | None, typer.Option("--method", help="A method of the project.")
+]
+WeightFiles = Annotated[
+    list[Path] | None, typer.Option("--weights", help="A weight file of a restorer.")
+]
+Results = Annotated[
+    list[str] | None,
+    typer.Option("--results", help="Results of any program, [LABEL=]FOLDER."),
+]
+
+
+@app.command()
+def evaluate(
+    data: Data,
+    method: Names = None,
+    weight_files: WeightFiles = None,
+    results: Results = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Folder of the run.")
+    ] = None,
+    split: Annotated[str | None, typer.Option(help="Such as test.")] = None,
+    protocol: Annotated[
+        str | None, typer.Option(help="By default the one of the data set.")
+    ] = None,
+    sweep: Annotated[
+        str | None,
+        typer.Option(help="Degrade the sharp images: noise,kernel-length,jpeg,gamma."),
+    ] = None,
+    also: Annotated[
+        list[str] | None, typer.Option(help="One more score: ssim-3d, ms-ssim, lpips.")
+    ] = None,
+    lpips: Annotated[
+        Path | None, typer.Option(help="A weight file of LPIPS, for --also lpips.")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Only the first images.")
+    ] = None,
+    published: Annotated[
+        str, typer.Option(help="Show the published rows of this layout of data.")
+    ] = "",
+    table: Annotated[
+        Path | None, typer.Option(help="A Markdown file to put the table into, too.")
+    ] = None,
+    title: Annotated[str | None, typer.Option(help="Of the table.")] = None,
+    images: Annotated[
+        bool, typer.Option(help="Keep what methods make, for the report.")
+    ] = True,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit with 1 if an image has a problem.")
+    ] = False,
+) -> None:
+    """Score methods, weights or folders of results on a data set, as papers do.
+
+    Writes scores.csv, summary.json and table.md into the run's folder. Run it again
+    after an interruption, or with one more method: it goes on where it was.
+    """
+    # Slow to import, and no other verb needs it.
+    from kernel_space_jax.evaluation import Method, Settings, methods
+    from kernel_space_jax.evaluation import evaluate as run
+    from kernel_space_jax.evaluation.curves import write_sweep
+    from kernel_space_jax.evaluation.results import from_folder
+    from kernel_space_jax.evaluation.tables import put_section, write_all
+
+    if split is not None:
+        data += f"{'&' if '?' in data else '?'}split={split}"
+
+    def make(names: Sequence[str]) -> list[Method]:
+        made = [methods.named(name) for name in method or []]
+        made += [methods.from_weights(file) for file in weight_files or []]
+        return made + [from_folder(folder, names) for folder in results or []]
+
+    if not (method or weight_files or results):
+        raise ks.UserError(
+            "nothing to evaluate; give --method, --weights or --results, such as "
+            "--method blurry"
+        )
+    kinds = tuple(sweep.split(",")) if sweep else ()
+    settings = Settings(
+        data, protocol or "", tuple(also or ()), limit, kinds, published
+    )
+    folder = output or Path("evaluations") / (title or data.partition(":")[0])
+    with Progress(console=err, transient=True) as bar:
+        task = bar.add_task("evaluating", total=None)
+        found = run(
+            folder,
+            settings,
+            make,
+            perceptual=weights.load(lpips) if lpips else None,
+            keep_images=images,
+            tell=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    if title is None:
+        names = dict.fromkeys([found.protocol.name, data.partition(":")[0]])
+        title = ", ".join(names)
+    text = write_all(folder, found, title, _command())
+    if kinds:
+        write_sweep(folder, found)
+    if table is not None:
+        put_section(table, title, text)
+    out.print(escape(text))
+    out.print(f"written to {escape(str(folder))}")
+    if found.problems:
+        count = len(found.problems)
+        err.print(f"[bold red]problems:[/] {count}, listed below the table")
+    if strict and (found.problems or found.notes):
+        raise typer.Exit(1)
+
+
+def _command() -> str:
+    """What the person typed, however the program was started."""
+    return shlex.join(["kernel-space", *sys.argv[1:]])

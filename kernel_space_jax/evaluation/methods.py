@@ -1,0 +1,97 @@
+"""What can be evaluated: a method makes an image of a record.
+
+The methods with a name are rows of `METHODS`. `from_weights` makes one of a weight file
+and `results.from_folder` one of a folder that any program wrote.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from kernel_space_jax import weights
+from kernel_space_jax.datasets import Record
+from kernel_space_jax.errors import UserError
+from kernel_space_jax.evaluation.protocol import Restored
+from kernel_space_jax.images import match_channels
+from kernel_space_jax.solvers import restore as restore_with_kernel
+
+
+@dataclass(frozen=True)
+class Method:
+    """`restore` makes the image of a record; `label` names it in every table.
+
+    `identity` tells two methods of one label apart. `stamp` does so for the answers
+    about one image: where it has changed, a stored score is made again. `keep` says
+    that its images are worth storing, for they are not on disk already.
+    """
+
+    label: str
+    identity: str
+    restore: Callable[[Record], Restored]
+    stamp: Callable[[str], str] = lambda name: ""
+    keep: bool = True
+
+
+def observed(record: Record) -> np.ndarray:
+    """The blurry image (H, W, C), C 1 where the record is grey."""
+    if record.blurry is None:
+        raise UserError(f"{record.name} has no blurry image to be restored")
+    return match_channels(record.blurry, 1 if record.extras.get("grey") else 3)
+
+
+def blurry(record: Record) -> Restored:
+    """The input itself: what a method must beat."""
+    return Restored(observed(record))
+
+
+def known_kernel(record: Record) -> Restored:
+    """Uniform non-blind restoration with the true kernel: the ceiling of blind ones."""
+    y, h = observed(record), record.extras.get("kernel")
+    if h is None:
+        raise UserError(f"{record.name} comes without the kernel of known-kernel")
+    x = restore_with_kernel(jnp.asarray(y)[None], jnp.asarray(h))
+    return Restored(np.asarray(x[0]))
+
+
+METHODS: dict[str, Callable[[Record], Restored]] = {
+    "blurry": blurry,
+    "known-kernel": known_kernel,
+}
+
+
+def named(name: str) -> Method:
+    """The method of a name in the table."""
+    if name not in METHODS:
+        known = ", ".join(METHODS)
+        raise UserError(f"there is no method '{name}'; choose one of {known}")
+    return Method(name, name, METHODS[name], keep=name != "blurry")
+
+
+def from_weights(path: Path) -> Method:
+    """The restorer in a weight file: a network that maps (N, H, W, 3) to the same."""
+    module, variables = weights.load(path)
+    kind = type(module).__name__
+    image = jax.ShapeDtypeStruct((1, 256, 256, 3), jnp.float32)
+    try:
+        answer = jax.eval_shape(module.apply, variables, image)
+    # A network of another task wants other arguments, and fails in its own way.
+    except Exception:
+        answer = None
+    if getattr(answer, "shape", None) != image.shape:
+        raise UserError(
+            f"{path} holds a {kind}, which makes no image of an image; "
+            "give the weights of a restorer"
+        )
+    apply = jax.jit(module.apply)
+
+    def restore(record: Record) -> Restored:
+        y = match_channels(observed(record), 3)
+        x = apply(variables, jnp.asarray(y)[None])
+        return Restored(np.asarray(x)[0])
+
+    digest = weights.read_header(path)["sha256"]
+    return Method(path.stem, f"{kind} {digest}", restore)

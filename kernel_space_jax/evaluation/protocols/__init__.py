@@ -1,0 +1,33 @@
+"""The protocols by name: one file each, joined by a line here."""
+
+from kernel_space_jax.errors import UserError
+from kernel_space_jax.evaluation.protocol import Protocol
+from kernel_space_jax.evaluation.protocols.aligned import ALIGNED
+from kernel_space_jax.evaluation.protocols.kohler import KOHLER, KOHLER_PROXY
+from kernel_space_jax.evaluation.protocols.lai import LAI
+from kernel_space_jax.evaluation.protocols.levin import LEVIN
+from kernel_space_jax.evaluation.protocols.pairs import PAIRS
+
+PROTOCOLS = {
+    protocol.name: protocol
+    for protocol in (PAIRS, ALIGNED, LEVIN, LAI, KOHLER, KOHLER_PROXY)
+}
+
+
+def find_protocol(name: str | None, layout: str) -> Protocol:
+    """The protocol of a name, or the one that a data set of this layout calls for."""
+    if name is not None:
+        if name not in PROTOCOLS:
+            known = ", ".join(PROTOCOLS)
+            raise UserError(f"there is no protocol '{name}'; choose one of {known}")
+        return PROTOCOLS[name]
+    for protocol in PROTOCOLS.values():
+        if layout in protocol.data:
+            return protocol
+    raise UserError(
+        f"a data set of the layout '{layout}' has no score of its own; "
+        f"give --protocol, one of {', '.join(PROTOCOLS)}"
+    )
+
+
+__all__ = ["PROTOCOLS", "find_protocol"]
