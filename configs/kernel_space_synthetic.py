@@ -44,11 +44,11 @@ def get_config(size: str = "compact") -> Config:
         config.model.back_blocks = 4
         config.model.code_blocks = 2
         config.batch_size = 4
-        config.steps = 2_000
+        config.steps = 1_000
         config.learning_rate = 1e-3
         config.schedule = "cosine"
         config.ema = 0.99
         config.log_every = 20
-        config.evaluate_every = 200
-        config.checkpoint_every = 200
+        config.evaluate_every = 100
+        config.checkpoint_every = 100
     return config

@@ -4,14 +4,17 @@ A file in configs/ is `config = defaults("kernel_space")` and then flat assignme
 `--config.key=value` on the command line overrides them.
 """
 
+import re
+import runpy
+from ast import literal_eval as literal
 from collections.abc import Callable, Sequence
+from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import optax
-from absl import flags
-from ml_collections import ConfigDict, config_flags
+from ml_collections import ConfigDict
 
 from kernel_space_jax.errors import UserError
 from kernel_space_jax.training import schedules
@@ -77,25 +80,62 @@ def defaults(task: str) -> Config:
 
 
 def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
-    """The config of a file, with `--config.key=value` words on top."""
-    # A file may take a word: configs/kernel_space_synthetic.py:full
-    if not Path(str(path).partition(":")[0]).is_file():
-        raise UserError(f"{path} does not exist; give a file of configs/")
-    for word in overrides:
-        if not word.startswith("--config."):
-            raise UserError(f"'{word}' is not understood; write --config.KEY=VALUE")
-    values = flags.FlagValues()
-    config_flags.DEFINE_config_file("config", lock_config=True, flag_values=values)
+    """The config of a file, with `--config.key=value` words on top.
+
+    A file may take a word: configs/kernel_space_synthetic.py:full.
+    """
+    file, _, word = str(path).partition(":")
+    if not Path(file).is_file():
+        raise UserError(f"{file} does not exist; give a file of configs/")
     try:
-        values(["train", f"--config={path}", *overrides])
-        return values.config
-    except UserError:
-        raise
-    except (flags.Error, AttributeError, KeyError, TypeError, ValueError) as error:
-        reason = str(error).strip("'\"").splitlines()[0]
-        raise UserError(f"the config does not hold together: {reason}") from None
-    except (ImportError, SyntaxError, NameError) as error:
-        raise UserError(f"{path} is not a config: {error}") from None
+        make = runpy.run_path(file)["get_config"]
+        config = make(word) if word else make()
+    except (ImportError, SyntaxError, NameError, KeyError, TypeError) as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise UserError(f"{file} is not a config ({reason})") from None
+    for override in overrides:
+        _override(config, override)
+    return config.lock()
+
+
+def _override(config: Config, word: str) -> None:
+    """Sets one key, with the type that it has."""
+    match = re.fullmatch(r"--config\.([\w.]+)=(.*)", word, re.DOTALL)
+    if not match:
+        raise UserError(f"'{word}' is not understood; write --config.KEY=VALUE")
+    *groups, key = match[1].split(".")
+    for name in groups:
+        config = config.get(name)
+        if not isinstance(config, ConfigDict):
+            raise UserError(f"the config has no group {name!r}, as in {word}")
+    old = config.get(key)
+    free = not config.is_type_safe  # a group whose keys depend on another one
+    if key not in config and not free:
+        near = get_close_matches(key, config.keys(), 1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise UserError(f"the config has no key {match[1]!r}{hint}")
+    if isinstance(old, ConfigDict):
+        raise UserError(f"config.{match[1]} is a group; set one of {sorted(old)}")
+    try:
+        config[key] = _parse(match[2], type(old)) if not free else literal(match[2])
+    except (ValueError, SyntaxError, TypeError):
+        kind = type(old).__name__
+        raise UserError(
+            f"config.{match[1]} takes a value of type {kind}, not {match[2]!r}"
+        ) from None
+
+
+def _parse(text: str, kind: type) -> Any:
+    if kind is str:
+        return text
+    if kind is bool:
+        text = text.capitalize()
+    value = literal(text)
+    if kind is float and type(value) is int:
+        return float(value)
+    if type(value) is not kind:
+        raise ValueError
+    return value
 
 
 def build_descent(config: Config, axis: str | None) -> Descent:

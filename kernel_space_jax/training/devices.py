@@ -54,14 +54,10 @@ class Sharded:
     axis: str | None = None
 
     def __init__(self, model: int = 1):
-        devices = jax.device_count()
-        if model < 1 or devices % model:
-            raise UserError(
-                f"model_devices={model} does not divide the {devices} devices; "
-                "choose a divisor"
-            )
         self.mesh = jax.make_mesh(
-            (devices // model, model), (DATA, MODEL), axis_types=(AxisType.Auto,) * 2
+            (jax.device_count() // model, model),
+            (DATA, MODEL),
+            axis_types=(AxisType.Auto,) * 2,
         )
         self.rows = NamedSharding(self.mesh, P(DATA))
         self.whole = NamedSharding(self.mesh, P())

@@ -45,6 +45,10 @@ from kernel_space_jax.training.task import (
 )
 
 CONFIG = "config.json"
+COUNTS = (
+    *("steps", "batch_size", "accumulate", "model_devices", "keep"),
+    *("log_every", "evaluate_every", "checkpoint_every"),
+)
 PICTURES = 4  # examples on a contact sheet
 # The validation set draws from keys that training never uses.
 TRAINING, VALIDATION = 0, 1
@@ -212,16 +216,21 @@ def _loop(
 
 
 def _check(config: Config) -> None:
-    devices = jax.device_count() // max(config.model_devices, 1)
+    for name in COUNTS:
+        if config[name] < 1:
+            raise UserError(f"{name}={config[name]} must be at least 1")
+    if jax.device_count() % config.model_devices:
+        raise UserError(
+            f"model_devices={config.model_devices} does not divide the "
+            f"{jax.device_count()} devices; choose a divisor"
+        )
+    devices = jax.device_count() // config.model_devices
     share = devices * config.accumulate
-    if config.batch_size < 1 or config.batch_size % share:
+    if config.batch_size % share:
         raise UserError(
             f"batch_size={config.batch_size} does not divide among {devices} devices "
             f"in {config.accumulate} parts; choose a multiple of {share}"
         )
-    for name in ("steps", "log_every", "evaluate_every", "checkpoint_every", "keep"):
-        if config[name] < 1:
-            raise UserError(f"{name}={config[name]} must be at least 1")
 
 
 def _remember(config: Config, workdir: Path, say: Callable[[str], None]) -> None:
