@@ -11,10 +11,11 @@ import jax.numpy as jnp
 from jax import Array
 
 from kernel_space_jax.operators import uniform
+from kernel_space_jax.operators.basis import Basis, KernelField
+from kernel_space_jax.operators.camera import GAMMA, to_light, to_photo
 from kernel_space_jax.operators.uniform import Border
 from kernel_space_jax.synthesis.kernels import shake_kernel
 from kernel_space_jax.synthesis.leaves import random_masks
-from kernel_space_jax.synthesis.light import GAMMA, to_light, to_photo
 
 # Where no object's blur reaches a pixel, the pixel keeps this much of its own.
 LEAST = 1e-3
@@ -90,5 +91,5 @@ def blur_varying(
     Blurred first and mixed after: the kernel of pixel i, which gathers light around
     it, is sum_b m_b(i) h_b.
     """
-    copies = uniform.convolve(x[None], kernels, border=border)
-    return jnp.einsum("bhwc,hwb->hwc", copies, masks, precision="highest")
+    field = KernelField(kernels[None], masks[None])
+    return Basis(border=border)(x[None], field)[0]
