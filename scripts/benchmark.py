@@ -9,10 +9,11 @@ contestant alike. Figures are medians of warm rounds; compilation is timed apart
 import jax
 import typer
 from benchmarks.conv import conv
+from benchmarks.data import data
 from benchmarks.kernel_space import kernel_space
 
 app = typer.Typer(help=__doc__, add_completion=False, no_args_is_help=True)
-for benchmark in (conv, kernel_space):
+for benchmark in (conv, data, kernel_space):
     app.command()(benchmark)
 
 

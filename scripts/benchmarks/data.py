@@ -1,0 +1,156 @@
+"""How fast images come, from disk and from the device, beside what a step eats."""
+
+import tempfile
+import time
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated, Any
+
+import jax
+import jax.numpy as jnp
+import typer
+from benchmarks.common import JsonFile, Positive, compiled, machine, race, store
+from jax import Array
+
+from kernel_space_jax import images
+from kernel_space_jax.datasets import open_source
+from kernel_space_jax.datasets.pipeline import Batches, batches
+from kernel_space_jax.datasets.prepare import Storage, prepare
+from kernel_space_jax.synthesis import blur_uniform, dead_leaves, shake_kernel
+from kernel_space_jax.training.config import build_descent, build_task, load_config
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+# What a step is timed of, a word of configs/kernel_space_synthetic.py; what it changes.
+NETWORKS: dict[str, list[str]] = {"compact": [], "full": []}
+KERNEL, TILE = 33, 512
+DEFAULT = "files, Grain"
+Pixels = Annotated[int, typer.Option(min=16)]
+
+
+def _shaken(key: Array, shape: tuple[int, int]) -> dict[str, Array]:
+    """A pair made on the device: dead leaves, and the same under a camera shake."""
+    leaves, shake = jax.random.split(key)
+    x = dead_leaves(leaves, shape)
+    return {"sharp": x, "blurry": blur_uniform(x, shake_kernel(shake, KERNEL))}
+
+
+def _draw_files(folder: Path, count: int, shape: tuple[int, int]) -> str:
+    """Writes pairs as PNG files of the size that the field's sets have."""
+    pair = jax.jit(_shaken, static_argnums=1)
+    for number in range(count):
+        for part, image in pair(jax.random.key(number), shape).items():
+            pixels = jnp.clip(image, 0, 1)
+            path = folder / part / f"{number:03d}.png"
+            images.write(path, images.Photo(jax.device_get(pixels)))
+    return f"pairs:{folder}"
+
+
+def _prepared(spec: str, folder: Path, storage: Storage) -> str:
+    source: Any = open_source(spec)
+    prepare(source, folder, storage)
+    return f"prepared:{folder}"
+
+
+def _rate(feed: Batches, count: int) -> float:
+    """Images a second of `count` batches, those that were waiting not counted."""
+    with feed:
+        for _ in range(count):
+            batch = feed.stored()
+        start = time.perf_counter()
+        for _ in range(count):
+            batch = feed.stored()
+        seconds = time.perf_counter() - start
+    return count * len(next(iter(batch.values()))) / seconds
+
+
+def _step_alone_and_fed(network: str, feed: Batches, steps: int) -> dict[str, float]:
+    """Milliseconds of a training step, alone and fed, and the share spent waiting."""
+    config = load_config(
+        f"{CONFIGS}/kernel_space_synthetic.py:{network}", NETWORKS[network]
+    )
+    task = build_task(config, build_descent(config, None))
+    state = jax.jit(task.init)(jax.random.key(0))
+    fed = feed.on_device()
+    batch = next(fed)
+    step, _ = compiled(task.step, state, batch, jax.random.key(1), donate_argnums=0)
+
+    def run(batch: Any) -> None:
+        nonlocal state
+        state, metrics = step(state, batch, jax.random.key(1))
+        jax.block_until_ready(metrics)
+
+    alone = race({"step": lambda: run(batch)}, steps)["step"]
+    waited, start = 0.0, time.perf_counter()
+    for _ in range(steps):
+        asked = time.perf_counter()
+        batch = jax.block_until_ready(next(fed))
+        waited += time.perf_counter() - asked
+        run(batch)
+    total = time.perf_counter() - start
+    fed.close()
+    return {
+        "alone_ms": alone,
+        "fed_ms": 1e3 * total / steps,
+        "waiting": waited / total,
+    }
+
+
+def data(
+    spec: Annotated[
+        str, typer.Option("--data", help="Pairs to read; by default drawn ones.")
+    ] = "",
+    pictures: Positive = 12,
+    height: Pixels = 720,
+    width: Pixels = 1280,
+    batch: Positive = 4,
+    crop: Annotated[int, typer.Option(min=16)] = 256,
+    count: Annotated[int, typer.Option(min=1, help="Batches a measurement.")] = 8,
+    steps: Annotated[int, typer.Option(min=1, help="Training steps timed.")] = 3,
+    network: Annotated[
+        list[str], typer.Option(help="Whose steps: compact, full; may be repeated.")
+    ] = [*NETWORKS],  # noqa: B006
+    json_file: JsonFile = None,
+) -> None:
+    """Images a second from files, prepared folders and the device; training steps."""
+    if unknown := {*network} - {*NETWORKS}:
+        raise typer.BadParameter(f"--network {unknown.pop()} is not compact or full")
+    draw = partial(_shaken, shape=(crop, crop))
+    make, _ = compiled(jax.vmap(draw), jax.random.split(jax.random.key(0), batch))
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        files = spec or _draw_files(folder / "files", pictures, (height, width))
+        whole = _prepared(files, folder / "whole", Storage())
+        tiles = _prepared(files, folder / "tiles", Storage(tile=TILE))
+        feed = partial(batches, batch_size=batch, crop=crop)
+        feeds = {
+            DEFAULT: feed(files),
+            "files, Grain, 2 workers": feed(files, workers=2),
+            "prepared, Grain": feed(whole),
+            "prepared, Grain, 2 workers": feed(whole, workers=2),
+            f"prepared in tiles of {TILE}, Grain": feed(tiles),
+        }
+        if find_spec("tensorflow"):
+            feeds["files, tf.data"] = feed(files, backend="tf")
+            feeds["prepared, tf.data"] = feed(whole, backend="tf")
+        rates = {name: _rate(one, count) for name, one in feeds.items()}
+        keys = jax.random.split(jax.random.key(1), batch)
+        seconds = race({"": lambda: jax.block_until_ready(make(keys))}, count)[""] / 1e3
+        rates["made on the device"] = batch / seconds
+        step = {name: _step_alone_and_fed(name, feed(files), steps) for name in network}
+    device = f"{machine()}; {jax.devices()[0].device_kind}"
+    typer.echo(f"{device}\nbatches of {batch} pairs, {crop}x{crop}\n")
+    typer.echo("| pairs from | images/s |\n|---|---:|")
+    for name, rate in rates.items():
+        typer.echo(f"| {name} | {2 * rate:.1f} |")
+    typer.echo(
+        "\n| step of the kernel space | ms | images/s it eats | ms fed from "
+        f"{DEFAULT} | waiting |\n|---|---:|---:|---:|---:|"
+    )
+    for name, one in step.items():
+        eats = 2e3 * batch / one["alone_ms"]
+        typer.echo(
+            f"| {name} | {one['alone_ms']:.0f} | {eats:.1f} | {one['fed_ms']:.0f} | "
+            f"{100 * one['waiting']:.1f} % |"
+        )
+    store(json_file, {"pairs_per_s": rates, "step": step, "machine": device})
