@@ -74,7 +74,7 @@ def test_one_table_in_three_forms():
         "m,a1,a,20", "m,a2,a,30", "m,b1,b,31",
         "n,a1,a,21", "n,a2,a,", "n,b1,b,31.5",
     ]  # fmt: skip
-    document = json.loads(as_json(table))
+    document = json.loads(as_json(table, "A title"))
     assert document["methods"]["m"]["PSNR"]["mean"] == 27
     assert document["groups"]["a"]["m"]["PSNR"]["mean"] == 25
     assert document["groups"]["a"]["n"]["PSNR"] == dict(
@@ -101,7 +101,7 @@ def test_the_order_of_rows_changes_no_byte():
     images = list(values["m"])
     one = tabulate(PAIRS, ["m"], images, held)
     other = tabulate(PAIRS, ["m"], images, dict(reversed(held.items())))
-    assert as_json(one) == as_json(other) and as_csv(one) == as_csv(other)
+    assert as_json(one, "") == as_json(other, "") and as_csv(one) == as_csv(other)
 
 
 def test_columns_beside_a_reference():

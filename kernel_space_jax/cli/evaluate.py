@@ -126,6 +126,28 @@ def evaluate(
         raise typer.Exit(1)
 
 
+@app.command()
+def report(
+    runs: Annotated[list[Path], typer.Argument(help="Folders of runs.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder of the page.")],
+    title: Annotated[str, typer.Option(help="Of the page.")] = "Evaluation",
+    images: Annotated[
+        int, typer.Option(min=2, help="The most images to show of a run.")
+    ] = 40,
+) -> None:
+    """Put runs on one page: sliders, kernels, curves, tables; worst and best first.
+
+    The page needs no network and works from disk.
+    """
+    from kernel_space_jax.evaluation.report import write_report
+
+    with Progress(console=err, transient=True) as bar:
+        task = bar.add_task("writing", total=None)
+        tell = lambda done, total: bar.update(task, completed=done, total=total)
+        page = write_report(runs, output, title=title, most=images, tell=tell)
+    out.print(escape(str(page)))
+
+
 def _command() -> str:
     """What the person typed, however the program was started."""
     return shlex.join(["kernel-space", *sys.argv[1:]])

@@ -81,13 +81,13 @@ def draw_distribution(table: Table, form: Format) -> bytes:
         for method in table.methods:
             values = np.sort([v for v in table.values(method, name) if np.isfinite(v)])
             if len(values):
-                share = 100 * np.arange(1, len(values) + 1) / len(values)
-                panel.step(values, share, where="post", label=method)
+                share = 100 * np.arange(len(values) + 1) / len(values)
+                panel.step([values[0], *values], share, where="post", label=method)
         panel.set_xlabel(name)
         panel.set_ylabel("images up to it (%)")
         panel.set_ylim(0, 103)
         if name == RATIO:
-            panel.set_xlim(1, MOST_RATIO)
+            panel.set_xlim(0, MOST_RATIO)
     return _saved(figure, panels, form)
 
 

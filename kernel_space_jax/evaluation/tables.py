@@ -117,7 +117,7 @@ def as_csv(table: Table) -> str:
     return text.getvalue()
 
 
-def as_json(table: Table) -> str:
+def as_json(table: Table, title: str) -> str:
     """Means with intervals, groups, differences, published rows and problems."""
 
     def mean(method: str, column: str, group: str | None = None) -> dict | None:
@@ -126,13 +126,14 @@ def as_json(table: Table) -> str:
 
     columns = [column.name for column in table.columns]
     document = {
+        "title": title,
         "protocol": table.protocol.name,
         "summary": table.protocol.summary,
         "images": len(table.images),
         "methods": {m: {c: mean(m, c) for c in columns} for m in table.methods},
         "groups": {
             group: {m: {c: mean(m, c, group) for c in columns} for m in table.methods}
-            for group in _groups(table)
+            for group in group_names(table)
         },
         "differences": [
             change._asdict() | {"interval": _jsonable(change.interval)}
@@ -151,22 +152,23 @@ def _jsonable(found: Interval) -> dict[str, float | str]:
     return {key: value if math.isfinite(value) else str(value) for key, value in parts}
 
 
-def _groups(table: Table) -> list[str]:
+def group_names(table: Table) -> list[str]:
+    """The groups in the order of their first images."""
     return list(dict.fromkeys(g for i in table.images if (g := table.groups[i])))
 
 
 def as_markdown(table: Table, title: str, command: str) -> str:
     """Title, command, means beside published rows, groups, differences, problems."""
-    parts = [f"## {title}", f"    {command}", f"{_sentence(table.protocol.summary)}"]
+    parts = [f"## {title}", f"    {command}", sentence(table)]
     parts.append(_main(table))
-    groups = _groups(table)
+    groups = group_names(table)
     if len(groups) > 1:
         parts += [f"Means of {table.protocol.scores[0].name} by group:"]
         parts.append(_by_group(table, groups))
     if changes := differences(table):
         unit = table.protocol.scores[0].unit
         parts.append(
-            "\n".join(f"- {_change(change, unit)}" for change in changes),
+            "\n".join(f"- {change_text(change, unit)}" for change in changes),
         )
     for word, lines in {"problem": table.problems, "note": table.notes}.items():
         if lines:
@@ -176,26 +178,36 @@ def as_markdown(table: Table, title: str, command: str) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _main(table: Table) -> str:
+def main_cells(table: Table) -> tuple[list[str], list[list[str]], str]:
+    """Head, rows and a sentence on the published ones, which come last."""
     columns = table.columns
     heads = [f"{c.name} ({c.unit})" if c.unit else c.name for c in columns]
-    lines = [_line(["method", "images", *heads]), _line(["---"] * (2 + len(columns)))]
+    rows = []
     for method in table.methods:
         scored = max(len(table.values(method, c.name)) for c in table.protocol.scores)
         cells = [_cell(table.values(method, c.name), c) for c in columns]
-        lines.append(_line([method, f"{scored} of {len(table.images)}", *cells]))
+        rows.append([method, f"{scored} of {len(table.images)}", *cells])
     sources: dict[str, list[str]] = {}
     for row in table.protocol.published:
         sources.setdefault(row.source, []).append(row.label)
         cells = [
-            f"*{row.values[c.name]:.{c.digits}f}*" if c.name in row.values else ""
+            f"{row.values[c.name]:.{c.digits}f}" if c.name in row.values else ""
             for c in columns
         ]
-        lines.append(_line([f"*{row.label} (published)*", f"*{row.images}*", *cells]))
-    if sources:
-        told = (f"{', '.join(labels)}: {source}" for source, labels in sources.items())
-        lines += ["", f"Published rows, not made here. {'; '.join(told)}."]
-    return "\n".join(lines)
+        rows.append([f"{row.label} (published)", row.images, *cells])
+    told = (f"{', '.join(labels)}: {source}" for source, labels in sources.items())
+    sentence = f"Published rows, not made here. {'; '.join(told)}." if sources else ""
+    return ["method", "images", *heads], rows, sentence
+
+
+def _main(table: Table) -> str:
+    head, rows, sentence = main_cells(table)
+    own = len(table.methods)
+    lines = [_line(head), _line(["---"] * len(head))]
+    lines += [_line(row) for row in rows[:own]]
+    # Italics say at a glance which rows are not ours.
+    lines += [_line([f"*{c}*" if c else "" for c in row]) for row in rows[own:]]
+    return "\n".join([*lines, "", sentence] if sentence else lines)
 
 
 def _cell(values: Sequence[float], column: Score) -> str:
@@ -206,17 +218,24 @@ def _cell(values: Sequence[float], column: Score) -> str:
     return f"{mean:{form}} [{low:{form}}, {high:{form}}]"
 
 
-def _by_group(table: Table, groups: Sequence[str]) -> str:
+def group_cells(table: Table, groups: Sequence[str]) -> list[list[str]]:
+    """A row a method: the mean of the first column in each group."""
     column = table.protocol.scores[0]
-    lines = [_line(["method", *groups]), _line(["---"] * (1 + len(groups)))]
+    rows = []
     for method in table.methods:
         means = (table.values(method, column.name, group) for group in groups)
         cells = [f"{sum(v) / len(v):.{column.digits}f}" if v else "" for v in means]
-        lines.append(_line([method, *cells]))
-    return "\n".join(lines)
+        rows.append([method, *cells])
+    return rows
 
 
-def _change(change: Difference, unit: str) -> str:
+def _by_group(table: Table, groups: Sequence[str]) -> str:
+    rows = [["method", *groups], ["---"] * (1 + len(groups))]
+    return "\n".join(_line(row) for row in rows + group_cells(table, groups))
+
+
+def change_text(change: Difference, unit: str) -> str:
+    """One line about a difference."""
     mean, low, high, count = change.interval
     unit = f" {unit}" if unit else ""
     return (
@@ -226,8 +245,10 @@ def _change(change: Difference, unit: str) -> str:
     )
 
 
-def _sentence(text: str) -> str:
-    return text[0].upper() + text[1:] + ". Brackets: 95 % bootstrap interval."
+def sentence(table: Table) -> str:
+    """What the table holds."""
+    summary = table.protocol.summary
+    return f"{summary[0].upper()}{summary[1:]}. Brackets: 95 % bootstrap interval."
 
 
 def _line(cells: Sequence[str]) -> str:
@@ -256,7 +277,7 @@ def write_all(folder: Path, table: Table, title: str, command: str) -> str:
     text = as_markdown(table, title, command)
     files: dict[str, Any] = {
         "scores.csv": as_csv(table),
-        "summary.json": as_json(table),
+        "summary.json": as_json(table, title),
         "table.md": text,
     }
     for name, content in files.items():
