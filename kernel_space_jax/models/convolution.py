@@ -61,7 +61,7 @@ def correlate(x: Array, w: Array, stride: int, pad: int) -> Array:
         (n + 2 * pad - k) // stride + 1
         for n, k in zip(x.shape[1:3], (kh, kw), strict=True)
     )
-    if x.shape[0] * rows * columns <= FEW_PIXELS:
+    if _few(x.shape[0] * rows * columns):
         x = jnp.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
         patches = jnp.concatenate(_shifts(x, (kh, kw), stride, (rows, columns)), -1)
         return jnp.tensordot(patches, w.reshape(-1, w.shape[-1]), 1)
@@ -76,7 +76,7 @@ def adjoint(y: Array, w: Array, stride: int, pad: int, size: tuple[int, int]) ->
     if kh == kw == stride == 1 and pad == 0:
         return jnp.tensordot(y, w[0, 0].T, 1)
     sides = list(zip(size, y.shape[1:3], (kh, kw), strict=True))
-    if jax.default_backend() == "cpu" and y[..., 0].size <= FEW_PIXELS:
+    if jax.default_backend() == "cpu" and _few(y[..., 0].size):
         taps = jnp.einsum("nhwo,abco->abnhwc", y, w)
         return jnp.sum(
             jnp.stack(
@@ -145,6 +145,11 @@ def weight_gradient(
             jnp.arange(rows // block),
         )
     return total.reshape(kh, kw, channels, features)
+
+
+def _few(pixels: int) -> bool:
+    """Whether these are few; an exported program's batch, any number, is not."""
+    return isinstance(pixels, int) and pixels <= FEW_PIXELS
 
 
 def _shifts(
