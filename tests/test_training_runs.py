@@ -30,25 +30,33 @@ def photos(tmp_path_factory):
     return folder
 
 
-def start(workdir, photos, *options, devices=1, program=None) -> subprocess.Popen:
-    spec = f"images:{photos}"
-    words = [
-        *(program or [sys.executable, "tiny_task.py"]),
-        "train",
-        "--config=tiny_config.py",
-        f"--workdir={workdir}",
-        f"--config.data.train=('{spec}',)",
-        f"--config.data.validation={spec}",
-        *options,
-    ]
-    environment = os.environ | {
+def environment(devices: int) -> dict[str, str]:
+    return os.environ | {
         "JAX_PLATFORMS": "cpu",
         "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
         "JAX_COMPILATION_CACHE_DIR": str(CACHE),
         "PYTHONPATH": str(TESTS),
     }
+
+
+def words(workdir: Path, photos: Path) -> list[str]:
+    spec = f"images:{photos}"
+    return [
+        "--config=tiny_config.py",
+        f"--workdir={workdir}",
+        f"--config.data.train=('{spec}',)",
+        f"--config.data.validation={spec}",
+    ]
+
+
+def start(workdir, photos, *options, devices=1, program=None) -> subprocess.Popen:
+    program = program or [sys.executable, "tiny_task.py", "train"]
     return subprocess.Popen(
-        words, cwd=TESTS, env=environment, stderr=subprocess.PIPE, text=True
+        [*program, *words(workdir, photos), *options],
+        cwd=TESTS,
+        env=environment(devices),
+        stderr=subprocess.PIPE,
+        text=True,
     )
 
 
@@ -114,15 +122,9 @@ def test_two_processes_are_one(tmp_path, photos, reference):
     with socket.socket() as probe:
         probe.bind(("localhost", 0))
         port = probe.getsockname()[1]
-    runs = [
-        start(
-            tmp_path / "run", photos,
-            f"--coordinator=localhost:{port}", "--processes=2", f"--process={index}",
-        )
-        for index in range(2)
-    ]  # fmt: skip
-    for run in runs:
-        finish(run)
+    launch = [sys.executable, str(TESTS.parent / "scripts" / "launch.py")]
+    hosts = ["--hosts=localhost,localhost", f"--port={port}", "--"]
+    finish(start(tmp_path / "run", photos, program=[*launch, *hosts]))
     agree(tmp_path / "run", reference)
 
 
@@ -176,7 +178,7 @@ def test_a_full_disk_is_said_and_spares_what_is_whole(tmp_path, photos):
     workdir = tmp_path / "run"
     finish(start(workdir, photos, "--config.steps=4"))
     before = sorted(p.name for p in (workdir / "checkpoints" / "4").rglob("*"))
-    program = [sys.executable, "-c", limited, "tiny_task.py"]
+    program = [sys.executable, "-c", limited, "tiny_task.py", "train"]
     options = ["--config.checkpoint_every=1"]
     run = start(workdir, photos, *options, program=program)
     said = finish(run, code=2)
