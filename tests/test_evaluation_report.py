@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 
 from kernel_space_jax import UserError
 from kernel_space_jax.cli import app
-from kernel_space_jax.evaluation.report import kernel_picture, write_report
+from kernel_space_jax.evaluation.cards import kernel_picture
+from kernel_space_jax.evaluation.report import write_report
 from kernel_space_jax.evaluation.store import Store
 
 

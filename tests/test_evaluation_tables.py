@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -151,3 +152,12 @@ def test_kernels_are_compared_where_both_are_known():
     scores = LEVIN.score(record, Restored(x, moved))
     assert scores["kernel similarity"] == pytest.approx(1, abs=1e-6)
     assert "kernel similarity" not in LEVIN.score(record, Restored(x))
+
+
+def test_every_protocol_has_its_page():
+    pages = Path(__file__).parent.parent / "docs" / "protocols"
+    index = (pages / "README.md").read_text()
+    for name in PROTOCOLS:
+        assert f"`{name}`" in index
+        own = pages / f"{name.removesuffix('-proxy')}.md"
+        assert f"`{name}`" in own.read_text()

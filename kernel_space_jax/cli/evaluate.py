@@ -98,7 +98,7 @@ def evaluate(
     settings = Settings(
         data, protocol or "", tuple(also or ()), limit, kinds, published
     )
-    folder = output or Path("evaluations") / (title or data.partition(":")[0])
+    folder = output or Path("evaluations") / data.partition(":")[0]
     with Progress(console=err, transient=True) as bar:
         task = bar.add_task("evaluating", total=None)
         found = run(

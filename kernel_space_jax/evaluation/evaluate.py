@@ -38,7 +38,7 @@ def open_run(settings: Settings, perceptual: Weights | None = None) -> Opened:
     """The protocol and the images that settings speak of; LPIPS wants weights."""
     source = open_source(settings.data)
     if settings.sweep:
-        protocol = sweep_protocol(settings.sweep)
+        protocol = sweep_protocol(settings.sweep, settings.limit)
     else:
         protocol = find_protocol(settings.protocol or None, source.name)
     shown = ("", settings.published or source.name)
@@ -46,7 +46,8 @@ def open_run(settings: Settings, perceptual: Weights | None = None) -> Opened:
     protocol = replace(protocol, published=published)
     protocol = with_also(protocol, settings.also, perceptual)
     problems = protocol.problems(source)
-    return Opened(protocol, problems, problems.names[: settings.limit])
+    names = problems.names if settings.sweep else problems.names[: settings.limit]
+    return Opened(protocol, problems, names)
 
 
 def evaluate(
@@ -82,7 +83,7 @@ def evaluate(
         run.problems,
         methods,
         store,
-        limit=settings.limit,
+        names=run.names,
         keep_images=keep_images,
         tell=tell,
     )

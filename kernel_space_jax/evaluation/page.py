@@ -244,6 +244,22 @@ aria-valuemin="0" aria-valuemax="100" aria-valuenow="50"></div></div>
 <figcaption><b>{label}</b> {escape(caption)}</figcaption></figure>"""
 
 
+def card(
+    name: str, ranks: str, sides: dict[str, str], views: list[str], kernels: list[str]
+) -> str:
+    """One image: its views, what may stand on their left, and kernels below."""
+    choices = "".join(
+        f'<option value="{escape(address)}">{escape(side)}</option>'
+        for side, address in sides.items()
+    )
+    return f"""<article class="card" data-scores="{escape(ranks)}">
+<h4>{escape(name)}<span class="rank"></span></h4><p>left: <select>{choices}</select>
+<button data-zoom="2" aria-label="zoom in">+</button>
+<button data-zoom="0.5" aria-label="zoom out">&minus;</button></p>
+<div class="views">{"".join(views)}</div>
+<div class="kernels">{"".join(kernels)}</div></article>"""
+
+
 def picture(address: str, caption: str) -> str:
     """A small image with a caption."""
     return (

@@ -30,7 +30,7 @@ def score_all(
     methods: Sequence[Method],
     store: Store,
     *,
-    limit: int | None = None,
+    names: Sequence[str] | None = None,
     keep_images: bool = True,
     devices: Sequence | None = None,
     tell: Callable[[int, int], None] = lambda done, total: None,
@@ -39,9 +39,10 @@ def score_all(
 
     Rows with a problem, and those whose result has changed, are made again. Each image
     is restored and scored by itself, so neither order nor number of devices changes
-    any digit. `tell` hears how many rows are done of how many.
+    any digit. `names` are the first of the problems', by default all. `tell` hears how
+    many rows are done of how many.
     """
-    names = problems.names[:limit]
+    names = problems.names if names is None else names
     todo = [
         (index, [m for m in methods if not _is_done(store, m, name)])
         for index, name in enumerate(names)

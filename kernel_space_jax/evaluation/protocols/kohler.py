@@ -96,7 +96,7 @@ class ProxyProblems(Problems):
         self.lenders: dict[int, int] = {}
         for index, name in enumerate(source.names):
             image = _numbers(name)[0]
-            if image not in self.lenders and "frames" in source[index].extras:
+            if image not in self.lenders and "frames" in source.extras(index):
                 self.lenders[image] = index
 
     def __getitem__(self, index: int) -> Problem:  # type: ignore[override]

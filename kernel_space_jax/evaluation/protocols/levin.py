@@ -1,5 +1,6 @@
 """Levin et al. 2009: uniform blur on grey images, scored at the best shift."""
 
+import math
 import re
 from collections.abc import Mapping
 from functools import partial
@@ -66,6 +67,8 @@ def problems(source: Source) -> Problems:
 
 
 def _ratio(column: str, row: Row, reference: Row) -> float:
+    if reference[column] == 0:
+        return 1.0 if row[column] == 0 else math.inf
     return row[column] / reference[column]
 
 

@@ -50,14 +50,14 @@ SWEEPS: dict[str, tuple[str, tuple[float, ...]]] = {
 class SweepProblems(Problems):
     """Every sharp image at every level: named noise=0.02/IMAGE, grouped noise=0.02."""
 
-    def __init__(self, source: Source, kinds: tuple[str, ...]):
+    def __init__(self, source: Source, kinds: tuple[str, ...], images: int | None):
         super().__init__(source)
         self.cases = [
             (f"{kind}={level:g}", field, level, index)
             for kind, (field, levels) in SWEEPS.items()
             if kind in kinds
             for level in levels
-            for index in range(len(source))
+            for index in range(len(source.names[:images]))
         ]
         self.names = [f"{case[0]}/{source.names[case[3]]}" for case in self.cases]
 
@@ -115,8 +115,8 @@ def _middle(x: np.ndarray) -> np.ndarray:
     return x[top : top + height, left : left + width]
 
 
-def sweep_protocol(kinds: tuple[str, ...]) -> Protocol:
-    """The protocol of some of `SWEEPS`, by name."""
+def sweep_protocol(kinds: tuple[str, ...], images: int | None = None) -> Protocol:
+    """The protocol of some of `SWEEPS`, by name, on the first images or on all."""
     for kind in kinds:
         if kind not in SWEEPS:
             known = ", ".join(SWEEPS)
@@ -128,5 +128,5 @@ def sweep_protocol(kinds: tuple[str, ...]) -> Protocol:
         "linear response, no JPEG",
         (PSNR, SSIM),
         score,
-        problems=lambda source: SweepProblems(source, kinds),
+        problems=lambda source: SweepProblems(source, kinds, images),
     )
