@@ -11,9 +11,10 @@ import typer
 from benchmarks.conv import conv
 from benchmarks.data import data
 from benchmarks.kernel_space import kernel_space
+from benchmarks.train import train
 
 app = typer.Typer(help=__doc__, add_completion=False, no_args_is_help=True)
-for benchmark in (conv, data, kernel_space):
+for benchmark in (conv, data, kernel_space, train):
     app.command()(benchmark)
 
 

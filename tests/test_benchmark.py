@@ -53,3 +53,13 @@ def test_torch_missing(monkeypatch):
     result = CliRunner().invoke(benchmark.app, ["kernel-space"])
     assert result.exit_code == 2
     assert "kernel-space-jax[torch]" in result.output
+
+
+def test_train(tmp_path):
+    pytest.importorskip("torch")
+    found, output = figures(
+        tmp_path, *"train --shallow --width 4 --batch 1 --rounds 1".split()
+    )
+    assert set(found["seconds"]) == {"ours f32", "ours bf16", "torch"}
+    assert positive([*found["seconds"].values(), *found["gigabytes"].values()])
+    assert "images/s" in output
