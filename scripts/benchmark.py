@@ -11,10 +11,11 @@ import typer
 from benchmarks.conv import conv
 from benchmarks.data import data
 from benchmarks.kernel_space import kernel_space
+from benchmarks.scores import scores
 from benchmarks.train import train
 
 app = typer.Typer(help=__doc__, add_completion=False, no_args_is_help=True)
-for benchmark in (conv, data, kernel_space, train):
+for benchmark in (conv, data, kernel_space, scores, train):
     app.command()(benchmark)
 
 

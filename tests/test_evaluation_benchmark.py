@@ -1,0 +1,27 @@
+"""The benchmark of the scores runs, and its figures are figures."""
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import typer
+from typer.testing import CliRunner
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
+
+from benchmarks.scores import scores  # noqa: E402
+
+
+def test_scores(tmp_path):
+    app = typer.Typer()
+    app.command()(scores)
+    words = f"--pairs 3 --height 96 --width 128 --rounds 1 --json {tmp_path}/figures"
+    result = CliRunner().invoke(app, words.split())
+    assert result.exit_code == 0, result.output
+    found = json.loads((tmp_path / "figures").read_text())
+    times = [found["folder_s"], *found["aligned_ms"].values()]
+    assert len(times) == 3 and np.all(np.array(times) > 0)
+    # On so small an image OpenCV's rounded coordinates show.
+    assert found["difference_dB"] < 0.05
+    assert f"{found['folder_s']:.1f} s" in result.output
