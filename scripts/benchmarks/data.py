@@ -20,9 +20,8 @@ from kernel_space_jax.datasets.prepare import Storage, prepare
 from kernel_space_jax.synthesis import blur_uniform, dead_leaves, shake_kernel
 from kernel_space_jax.training.config import build_descent, build_task, load_config
 
-CONFIGS = Path(__file__).parents[2] / "configs"
-# What a step is timed of, a word of configs/kernel_space_synthetic.py; what it changes.
-NETWORKS: dict[str, list[str]] = {"compact": [], "full": []}
+CONFIG = Path(__file__).parents[2] / "configs" / "kernel_space_synthetic.py"
+NETWORKS = {size: f"{CONFIG}:{size}" for size in ("compact", "full")}
 KERNEL, TILE = 33, 512
 DEFAULT = "files, Grain"
 Pixels = Annotated[int, typer.Option(min=16)]
@@ -66,13 +65,13 @@ def _rate(feed: Batches, count: int) -> float:
 
 def _step_alone_and_fed(network: str, feed: Batches, steps: int) -> dict[str, float]:
     """Milliseconds of a training step, alone and fed, and the share spent waiting."""
-    config = load_config(
-        f"{CONFIGS}/kernel_space_synthetic.py:{network}", NETWORKS[network]
-    )
+    config = load_config(NETWORKS[network])
     task = build_task(config, build_descent(config, None))
     state = jax.jit(task.init)(jax.random.key(0))
     fed = feed.on_device()
     batch = next(fed)
+    numbers = {"number": jnp.arange(len(batch["sharp"]), dtype=jnp.int32)}
+    batch |= numbers
     step, _ = compiled(task.step, state, batch, jax.random.key(1), donate_argnums=0)
 
     def run(batch: Any) -> None:
@@ -84,7 +83,7 @@ def _step_alone_and_fed(network: str, feed: Batches, steps: int) -> dict[str, fl
     waited, start = 0.0, time.perf_counter()
     for _ in range(steps):
         asked = time.perf_counter()
-        batch = jax.block_until_ready(next(fed))
+        batch = jax.block_until_ready(next(fed)) | numbers
         waited += time.perf_counter() - asked
         run(batch)
     total = time.perf_counter() - start
@@ -106,6 +105,7 @@ def data(
     batch: Positive = 4,
     crop: Annotated[int, typer.Option(min=16)] = 256,
     count: Annotated[int, typer.Option(min=1, help="Batches a measurement.")] = 8,
+    workers: Annotated[int, typer.Option(min=0, help="Worker processes.")] = 2,
     steps: Annotated[int, typer.Option(min=1, help="Training steps timed.")] = 3,
     network: Annotated[
         list[str], typer.Option(help="Whose steps: compact, full; may be repeated.")
@@ -125,11 +125,13 @@ def data(
         feed = partial(batches, batch_size=batch, crop=crop)
         feeds = {
             DEFAULT: feed(files),
-            "files, Grain, 2 workers": feed(files, workers=2),
             "prepared, Grain": feed(whole),
-            "prepared, Grain, 2 workers": feed(whole, workers=2),
             f"prepared in tiles of {TILE}, Grain": feed(tiles),
         }
+        if workers:
+            name = f"Grain, {workers} workers"
+            feeds[f"files, {name}"] = feed(files, workers=workers)
+            feeds[f"prepared, {name}"] = feed(whole, workers=workers)
         if find_spec("tensorflow"):
             feeds["files, tf.data"] = feed(files, backend="tf")
             feeds["prepared, tf.data"] = feed(whole, backend="tf")
