@@ -14,6 +14,7 @@ from kernel_space_jax.operators import uniform
 from kernel_space_jax.operators.basis import Basis, KernelField
 from kernel_space_jax.operators.camera import GAMMA, to_light, to_photo
 from kernel_space_jax.operators.uniform import Border
+from kernel_space_jax.synthesis.camera import PHOTON, READ, add_noise
 from kernel_space_jax.synthesis.kernels import shake_kernel
 from kernel_space_jax.synthesis.leaves import random_masks
 
@@ -46,8 +47,8 @@ def scene(
     size: int = 33,
     gamma: float = GAMMA,
     brightness: float = 2.0,
-    photon: float = 8.9e-5,
-    read: float = 2.9e-5,
+    photon: float = PHOTON,
+    read: float = READ,
 ) -> Scene:
     """x (H, W, C) in [0, 1] as a camera sees it whose objects all move differently.
 
@@ -65,8 +66,7 @@ def scene(
     masks = blur_masks(masks, kernels)
     light = to_light(x, gamma) * (1 + brightness * jax.random.uniform(lamp))
     blurry = blur_varying(light, kernels, masks)
-    noise = jax.random.normal(sensor, blurry.shape)
-    noisy = blurry + jnp.sqrt(photon * jnp.maximum(blurry, 0) + read) * noise
+    noisy = add_noise(sensor, blurry, photon=photon, read=read)
     y = to_photo(jnp.clip(noisy, 0, 1), gamma)
     return Scene(to_photo(light, gamma), y, kernels, masks)
 

@@ -10,8 +10,8 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 # Steps that one iteration of the compiled loop makes: an iteration costs more than
-# the arithmetic of a step.
-UNROLL = 10
+# the arithmetic of a step. Twenty compile slowly, and on CPU are slower too.
+UNROLL = 5
 
 
 def shake_trajectory(
