@@ -1,6 +1,7 @@
 """Prepared folders: the same records, all or none, going on from a killed run."""
 
 import pickle
+import resource
 import signal
 import subprocess
 import sys
@@ -164,6 +165,21 @@ def test_outputs_are_never_overwritten(tmp_path):
         make(spec, tmp_path / "other")
     (tmp_path / "empty").mkdir()
     assert make(spec, tmp_path / "empty") == 5
+
+
+def test_a_full_disk_is_a_sentence(tmp_path):
+    spec = f"gopro:{tiny_data.gopro(tmp_path / 'in', train=9)}"
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))  # bytes a file
+    try:
+        with pytest.raises(
+            UserError, match=r"out cannot be written \(.*File too large"
+        ):
+            make(spec, tmp_path / "out")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert not (tmp_path / "out").exists()
+    assert make(spec, tmp_path / "out") == 11
 
 
 def test_damaged_records_are_named(tmp_path):

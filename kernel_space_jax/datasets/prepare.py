@@ -228,10 +228,13 @@ class _Writer(tfds.core.ExampleWriter):
         if not shard.exists():
             names, writing = [], shard.with_name(shard.name + ".writing")
             writer = ArrayRecordWriter(str(writing), self.options)
-            for name, example in examples:
-                writer.write(example)
-                names.append(name)
-            writer.close()
+            try:
+                for name, example in examples:
+                    writer.write(example)
+                    names.append(name)
+                writer.close()
+            except RuntimeError as error:  # a full disk, among others
+                raise OSError(str(error).partition(";")[0]) from None
             # The names come first: a shard that exists has them.
             write_whole(_names_file(shard), json.dumps(names).encode())
             os.replace(writing, shard)
