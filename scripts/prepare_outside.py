@@ -24,7 +24,7 @@ RADIUS = 2
 def restore(y: np.ndarray, h: np.ndarray | None) -> np.ndarray:
     """(H, W, 3) in [0, 1] to the same."""
     if h is None:
-        return unsharp_mask(y, radius=RADIUS, channel_axis=-1)
+        return unsharp_mask(y, radius=RADIUS, channel_axis=2)
     channels = [richardson_lucy(y[..., c], h, num_iter=STEPS) for c in range(3)]
     return np.stack(channels, axis=-1)
 

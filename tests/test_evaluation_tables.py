@@ -90,7 +90,7 @@ def test_one_table_in_three_forms():
     assert text.startswith("## A title\n\n    the command\n")
     assert "| m | 3 of 3 | 27.00 [20.00, 31.00] |" in text
     assert "| n | 2 of 3 | 26.25 [21.00, 31.50] |" in text
-    assert "| *theirs (published)* | *many* | *30.50* |" in text
+    assert "| *theirs (published)* | *many* | *30.5* |" in text
     assert "| m | 25.00 | 31.00 |" in text
     assert "1 problem:\n\n- n, a2: a2 is missing" in text
     assert "1 note:\n\n- n, a2: 16 bits" in text

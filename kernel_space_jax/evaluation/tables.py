@@ -190,10 +190,8 @@ def main_cells(table: Table) -> tuple[list[str], list[list[str]], str]:
     sources: dict[str, list[str]] = {}
     for row in table.protocol.published:
         sources.setdefault(row.source, []).append(row.label)
-        cells = [
-            f"{row.values[c.name]:.{c.digits}f}" if c.name in row.values else ""
-            for c in columns
-        ]
+        # With the digits that were printed, no more.
+        cells = [str(row.values.get(c.name, "")) for c in columns]
         rows.append([f"{row.label} (published)", row.images, *cells])
     told = (f"{', '.join(labels)}: {source}" for source, labels in sources.items())
     sentence = f"Published rows, not made here. {'; '.join(told)}." if sources else ""
