@@ -35,11 +35,12 @@ class Row:
 class Settings:
     """What a run is of. `methods` are identities by label; others may join later.
 
-    `published` is the layout whose published rows are shown, by default the data's own.
+    Without `protocol` the data set's own is taken. `published` is the layout whose
+    published rows are shown, by default the data's own.
     """
 
     data: str
-    protocol: str
+    protocol: str = ""
     also: tuple[str, ...] = ()
     limit: int | None = None
     sweep: tuple[str, ...] = ()
@@ -53,14 +54,19 @@ class Store:
     def __init__(self, folder: Path):
         self.folder = folder
         self.rows: dict[tuple[str, str], Row] = {}
-        if self._rows_file.is_file():
-            for line in self._rows_file.read_text().splitlines():
-                # An interruption may leave half a line, whose image is done again.
-                try:
-                    row = Row(**json.loads(line))
-                except (ValueError, TypeError):
-                    continue
-                self.rows[row.method, row.image] = replace(row, notes=tuple(row.notes))
+        if not self._rows_file.is_file():
+            return
+        text = self._rows_file.read_text()
+        for line in text.splitlines():
+            # An interruption may leave half a line, whose image is done again.
+            try:
+                row = Row(**json.loads(line))
+            except (ValueError, TypeError):
+                continue
+            self.rows[row.method, row.image] = replace(row, notes=tuple(row.notes))
+        if text and not text.endswith("\n"):
+            with self._rows_file.open("a") as file:
+                file.write("\n")
 
     @property
     def _rows_file(self) -> Path:
