@@ -1,5 +1,6 @@
 """Terms of the objectives: each a scalar, with a finite gradient everywhere."""
 
+from kernel_space_jax.losses.adaptive import kernel_error, reblur, region_weights
 from kernel_space_jax.losses.perceptual import perceptual, style
 from kernel_space_jax.losses.pixel import charbonnier, structural
 from kernel_space_jax.losses.regularisers import code_norm, hyper_laplacian, kl
@@ -8,8 +9,11 @@ __all__ = [
     "charbonnier",
     "code_norm",
     "hyper_laplacian",
+    "kernel_error",
     "kl",
     "perceptual",
+    "reblur",
+    "region_weights",
     "structural",
     "style",
 ]

@@ -97,16 +97,29 @@ def to_convention(
 
     The kernels stay, and each mask is blurred by its own kernel (turned by half a
     turn, towards "mix_before"). The two operators are equal where no mask changes
-    within the reach of its kernel. Everywhere, the new one makes the same of a
-    constant image (of a constant y under the adjoint, towards "mix_before").
+    within the reach of its kernel. Elsewhere they agree on what is constant: towards
+    "mix_after" on a constant x, towards "mix_before" their adjoints on a constant y
+    (as far as no border reaches).
     """
     if source == target:
         return field
     kernels, masks = field
     count = masks.shape[0] * masks.shape[-1]
     own = jnp.moveaxis(masks, -1, 1).reshape(count, *masks.shape[1:3], 1)
-    move = uniform.convolve if target == "mix_after" else uniform.adjoint
-    moved = move(own, kernels.reshape(count, *field.side), border=border)
+    own_kernels = kernels.reshape(count, *field.side)
+    # A mask goes on beyond the image, even where the image is 0 there.
+    border = "replicate" if border == "zero" else border
+    if target == "mix_after":
+        moved = uniform.convolve(own, own_kernels, border=border)
+    else:
+        whole = border == "valid"
+        sides = (
+            (k - 1, k - 1) if whole else (k // 2, k - 1 - k // 2) for k in field.side
+        )
+        mode = "edge" if whole else uniform.PADDING[border]
+        padded = jnp.pad(own, ((0, 0), *sides, (0, 0)), mode=mode)
+        turned = jnp.flip(own_kernels, (-2, -1))
+        moved = uniform.convolve(padded, turned, border="valid")
     moved = moved.reshape(*kernels.shape[:2], *moved.shape[1:3])
     return KernelField(kernels, jnp.moveaxis(moved, 1, -1))
 

@@ -13,6 +13,9 @@ from kernel_space_jax.operators.operator import Operator
 
 GAMMA = 2.2
 SHARPNESS = 50.0
+# Light below this is black, 1/500 in a photo: the slope of light^(1/gamma) at 0 is
+# infinite.
+BLACK = 1e-6
 
 
 @struct.dataclass
@@ -29,7 +32,8 @@ class Camera:
 
     def __call__(self, x: Array, k) -> Array:
         light = self.operator(to_light(x, self.gamma), k)
-        return to_photo(saturate(light) if self.saturates else light, self.gamma)
+        light = saturate(light) if self.saturates else light
+        return to_photo(jnp.maximum(light, BLACK), self.gamma)
 
 
 def to_light(x: Array, gamma: float = GAMMA) -> Array:

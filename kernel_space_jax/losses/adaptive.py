@@ -1,0 +1,85 @@
+"""What the two-headed network of Carbajal et al. 2021 is trained by.
+
+    L_kernel = sum_i w_i || sum_b m_b(i) h_b - h_i ||_p^p      h_i the true kernel of i
+    L_reblur = sum_i w_i (v_i - y_i)^2     v the true sharp image, blurred as found
+
+over the pixels i of an image, w_i >= 0 with sum 1; then the mean over images.
+"""
+
+import jax
+import jax.numpy as jnp
+from jax import Array, lax
+
+from kernel_space_jax.operators.basis import Basis, KernelField
+from kernel_space_jax.operators.camera import GAMMA, Camera
+
+
+def region_weights(masks: Array) -> Array:
+    """w that lets every region of masks (N, H, W, B) count alike: (N, H, W).
+
+        w_i = 1/B sum_b m_b(i) / sum_j m_b(j)
+
+    A region that is not in the image gives its part to the others.
+    """
+    area = jnp.sum(masks, (1, 2), keepdims=True)
+    share = jnp.where(area > 0.5, masks / jnp.maximum(area, 0.5), 0)
+    w = jnp.sum(share, -1)
+    return w / jnp.sum(w, (1, 2), keepdims=True)
+
+
+def reblur(
+    field: KernelField,
+    x: Array,
+    y: Array,
+    *,
+    weights: Array | None = None,
+    gamma: float = GAMMA,
+    saturates: bool = True,
+) -> Array:
+    """L_reblur of the field that was found in y: x and y (N, H, W, C) -> ().
+
+    x is brighter than 1 where y is clipped, if that is known.
+    """
+    v = Camera(Basis(), gamma, saturates)(x, field)
+    return _weighted(jnp.sum(jnp.square(v - y), -1), weights)
+
+
+def kernel_error(
+    field: KernelField,
+    truth: KernelField,
+    *,
+    weights: Array | None = None,
+    p: int = 2,
+) -> Array:
+    """L_kernel of a field beside the true one, kernels of one size, p = 1 or 2 -> ().
+
+    The kernels of all pixels are never in memory at once: for p = 2 the products of
+    the two bases are enough, for p = 1 they are made row by row.
+    """
+    both = jnp.concatenate([field.kernels, truth.kernels], 1)
+    both = both.reshape(*both.shape[:2], -1)
+    mixing = jnp.concatenate([field.masks, -truth.masks], -1)
+    if p == 2:
+        # The small difference of large products: no digit to spare.
+        highest = lax.Precision.HIGHEST
+        products = jnp.einsum("nbt,nct->nbc", both, both, precision=highest)
+        errors = jnp.einsum(
+            "nhwb,nbc,nhwc->nhw", mixing, products, mixing, precision=highest
+        )
+    elif p == 1:
+
+        @jax.checkpoint
+        def row(mixing: Array) -> Array:
+            return jnp.sum(jnp.abs(jnp.einsum("nwb,nbt->nwt", mixing, both)), -1)
+
+        errors = jnp.moveaxis(lax.map(row, jnp.moveaxis(mixing, 1, 0)), 0, 1)
+    else:
+        raise ValueError(f"p is 1 or 2, not {p}")
+    return _weighted(errors, weights)
+
+
+def _weighted(errors: Array, weights: Array | None) -> Array:
+    """sum_i w_i e_i of each image (N, H, W), and its mean; w = 1 / (H W) by default."""
+    if weights is None:
+        return jnp.mean(errors)
+    return jnp.mean(jnp.sum(weights * errors, (1, 2)))
