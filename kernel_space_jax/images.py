@@ -1,6 +1,7 @@
 """Image files in and out, channel matching and contact sheets."""
 
 import warnings
+import zlib
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
@@ -106,8 +107,10 @@ def _read_bytes(path: Path) -> bytes:
 def _read_header(path: Path, data: bytes) -> _Header | None:
     try:
         with Image.open(BytesIO(data)) as image:
-            # For a PNG this reads to the end: its EXIF may follow the pixels.
-            orientation = image.getexif().get(ORIENTATION_TAG, 1)
+            orientation = 1
+            # A PNG's EXIF may follow the pixels, and Pillow decodes them to get there.
+            if image.format != "PNG" or _png_may_turn(data):
+                orientation = image.getexif().get(ORIENTATION_TAG, 1)
             # Pillow calls 16-bit grey with alpha "RGBA": ask the PNG's colour type.
             grey_alpha_png = image.format == "PNG" and data[25] == 4
             is_grey = image.mode in ("1", "L", "LA", "I;16") or grey_alpha_png
@@ -121,6 +124,23 @@ def _read_header(path: Path, data: bytes) -> _Header | None:
         ) from None
     except (OSError, SyntaxError, ValueError):
         raise _damaged(path) from None
+
+
+def _png_may_turn(data: bytes) -> bool:
+    """Whether a PNG holds metadata; a `SyntaxError` if a chunk of it is damaged.
+
+    OpenCV fills up what a damaged PNG does not hold, so somebody has to look.
+    """
+    metadata, at, kind = False, 8, b""
+    while kind != b"IEND":
+        length = int.from_bytes(data[at : at + 4])
+        kind, end = data[at + 4 : at + 8], at + 8 + length
+        checksum = int.from_bytes(data[end : end + 4])
+        if end + 4 > len(data) or zlib.crc32(data[at + 4 : end]) != checksum:
+            raise SyntaxError("damaged chunk")
+        metadata |= kind in (b"eXIf", b"tEXt", b"zTXt", b"iTXt")
+        at = end + 4
+    return metadata
 
 
 def _decode(path: Path, data: bytes, header: _Header | None) -> np.ndarray:

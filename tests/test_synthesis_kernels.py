@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from kernel_space_jax import synthesis
+from kernel_space_jax import UserError, synthesis
 from kernel_space_jax.synthesis import shake_trajectory as shake
 
 blur_uniform = jax.jit(synthesis.blur_uniform)
@@ -97,6 +97,11 @@ def test_a_path_too_long_is_shrunk():
     path = jnp.array([[0.0, -30.0], [0.0, 30.0]])
     h = np.asarray(draw_kernel(path, jnp.ones(2), size=5))
     assert np.abs(h[2] - [0.5, 0, 0, 0, 0.5]).max() < 1e-6
+
+
+def test_a_kernel_has_a_middle():
+    with pytest.raises(UserError, match="6 pixels has no middle"):
+        synthesis.shake_kernel(jax.random.key(0), 6)
 
 
 def test_a_delta_is_the_identity():

@@ -131,18 +131,18 @@ class Reconstruction(nn.Module):
 
     width: int
     blocks: int
+    tail_width: int = 64  # at the image's own resolution
     dtype: Dtype | None = None
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
         for index in range(self.blocks):
             x = ResidualBlock(dtype=self.dtype, name=f"block{index}")(x)
-        # The published widths: only the first follows the network's width.
         x = Conv(4 * self.width, dtype=self.dtype, name="up0")(x)
         x = nn.leaky_relu(pixel_shuffle(x), 0.1)
-        x = Conv(256, dtype=self.dtype, name="up1")(x)
+        x = Conv(4 * self.tail_width, dtype=self.dtype, name="up1")(x)
         x = nn.leaky_relu(pixel_shuffle(x), 0.1)
-        x = nn.leaky_relu(Conv(64, dtype=self.dtype, name="conv0")(x), 0.1)
+        x = nn.leaky_relu(Conv(self.tail_width, dtype=self.dtype, name="conv0")(x), 0.1)
         return Conv(3, dtype=self.dtype, name="conv1")(x)
 
 
@@ -155,6 +155,7 @@ class KernelSpace(nn.Module):
 
     width: int = 64
     code_width: int = 512
+    tail_width: int = 64  # the published one, whatever the width
     front_blocks: int = 10
     back_blocks: int = 20
     code_blocks: int = 4
@@ -175,7 +176,9 @@ class KernelSpace(nn.Module):
             dtype=self.dtype,
         )
         self.unet = BlurUNet(self.width, self.norm, self.dtype)
-        self.reconstruction = Reconstruction(self.width, self.back_blocks, self.dtype)
+        self.reconstruction = Reconstruction(
+            self.width, self.back_blocks, self.tail_width, self.dtype
+        )
 
     def __call__(self, sharp: Array, blurry: Array) -> Array:
         """F(x, G(x, y)) without sampling: touches every parameter."""

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
+from kernel_space_jax.errors import UserError
 from kernel_space_jax.operators import uniform
 from kernel_space_jax.operators.uniform import Border
 from kernel_space_jax.synthesis.trajectories import shake_trajectory
@@ -46,7 +47,8 @@ def shake_kernel(
         tremor=tremor,
         abrupt=abrupt,
     )
-    exposure = jax.random.choice(shutter, jnp.asarray(exposures))
+    which = len(exposures) * jax.random.uniform(shutter)
+    exposure = jnp.asarray(exposures)[which.astype(jnp.int32)]
     weights = (jnp.arange(steps) < jnp.maximum(exposure * steps, 1)).astype(path.dtype)
     return draw_kernel(path, weights, size)
 
@@ -59,9 +61,11 @@ def draw_kernel(path: Array, weights: Array, size: int) -> Array:
     The path is moved so that h is centred. One too long for the kernel is shrunk
     until it fits, and so keeps its shape.
     """
+    if size % 2 == 0:
+        raise UserError(f"a kernel of {size} pixels has no middle; give it an odd size")
     middle = size // 2
     weights = weights / jnp.sum(weights)
-    path = path - weights @ path
+    path = path - jnp.sum(weights[:, None] * path, 0)
     furthest = jnp.max(jnp.where(weights > 0, jnp.abs(path).max(-1), 0))
     path = path * jnp.minimum(1, middle / jnp.maximum(furthest, 1e-6))
     # One product of matrices: adding up point by point is slow on every device.

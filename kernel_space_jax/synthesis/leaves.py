@@ -107,12 +107,8 @@ class _Grids:
 
     def each(self, values: Array) -> Array:
         """What is a layer's, for each of its leaves: (layers, ...) -> (leaves, ...)."""
-        return jnp.repeat(
-            values,
-            np.tile(self.counts, self.rounds),
-            axis=0,
-            total_repeat_length=self.leaves,
-        )
+        counts = np.tile(self.counts, self.rounds)
+        return values[np.repeat(np.arange(len(counts)), counts)]
 
     def places(
         self, own: Array, share: Array, exponent: float

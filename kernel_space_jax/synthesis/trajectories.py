@@ -33,15 +33,15 @@ def shake_trajectory(
     probability q anxiety a step is a jerk, b = 2v turned by half a turn and up to
     half a radian more or less, and otherwise b = 0.
     """
-    draws, heading, jerk, turn, noise = jax.random.split(key, 5)
-    pull, force, chance = jax.random.uniform(draws, (3,)) * jnp.array(
-        [centripetal, tremor, abrupt]
-    )
+    hand, jerk, noise = jax.random.split(key, 3)
+    pull, force, chance, heading = jax.random.uniform(hand, (4,))
+    pull, force, chance = centripetal * pull, tremor * force, abrupt * chance
     stride = length / max(steps - 1, 1)
-    angle = 2 * jnp.pi * jax.random.uniform(heading)
+    angle = 2 * jnp.pi * heading
     start = stride * jnp.cos(angle), stride * jnp.sin(angle)
-    jerked = jax.random.uniform(jerk, (steps,)) < chance * anxiety
-    angles = jnp.pi + jax.random.uniform(turn, (steps,), minval=-0.5, maxval=0.5)
+    when, turn = jax.random.uniform(jerk, (2, steps))
+    jerked = when < chance * anxiety
+    angles = jnp.pi + turn - 0.5
     # b + v = A v: A is the identity, but for jerks.
     along = jnp.where(jerked, 1 + 2 * jnp.cos(angles), 1.0)
     across = jnp.where(jerked, 2 * jnp.sin(angles), 0.0)

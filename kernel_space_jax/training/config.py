@@ -51,7 +51,7 @@ def defaults(task: str) -> Config:
     config.data.validation_size = 16
     config.data.crop = 256
     config.data.pipeline = "grain"  # or "tf"
-    config.data.workers = 2
+    config.data.workers = 0  # processes that read; 0: threads of this one
     # Blur made on the device where the data has none: "shake" or "none".
     config.data.blur = "shake"
     config.data.kernel_size = 33

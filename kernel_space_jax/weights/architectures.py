@@ -63,11 +63,13 @@ def _infer_kernel_space(shapes: Shapes) -> dict[str, Any]:
     encoded = _dimension(shapes, "kernel_extractor.model.16.weight", 0)
     joined = _dimension(shapes, f"{innermost}.up.1.weight", 0)
     code_width = joined - _dimension(shapes, f"{innermost}.down.1.weight", 0)
+    back_blocks = count(shapes, r"recon_trunk\.\d+\.conv1\.weight")
     return {
         "width": _dimension(shapes, "feature_extractor.0.weight", 0),
+        "tail_width": _dimension(shapes, f"recon_trunk.{back_blocks + 6}.weight", 0),
         "code_width": code_width,
         "front_blocks": count(shapes, r"feature_extractor\.\d+\.conv1\.weight"),
-        "back_blocks": count(shapes, r"recon_trunk\.\d+\.conv1\.weight"),
+        "back_blocks": back_blocks,
         "code_blocks": count(shapes, extractor + r"\d\.weight") // 2,
         "variational": encoded == 2 * code_width,
         "norm": "instance" if "kernel_extractor.model.1.bias" in shapes else "none",

@@ -28,6 +28,7 @@ def options() -> Config:
     """The published network and loss."""
     model: Config = ConfigDict()
     model.width = 64
+    model.tail_width = 64
     model.front_blocks = 10
     model.back_blocks = 20
     model.code_blocks = 4
@@ -43,6 +44,7 @@ def build(config: Config, descent: Descent) -> "KernelSpaceTask":
     module = KernelSpace(
         width=model.width,
         code_width=8 * model.width,
+        tail_width=model.tail_width,
         front_blocks=model.front_blocks,
         back_blocks=model.back_blocks,
         code_blocks=model.code_blocks,
