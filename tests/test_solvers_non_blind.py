@@ -13,7 +13,7 @@ from kernel_space_jax.solvers.canvas import (
     difference_adjoint,
     difference_power,
 )
-from kernel_space_jax.solvers.non_blind import noise_level, restore
+from kernel_space_jax.solvers.non_blind import noise_level, restore, wiener
 
 
 def scene(seed, height, width, channels=1):
@@ -113,3 +113,21 @@ def test_nothing_to_undo():
     """A sharp photo under a kernel of one tap comes back."""
     x = scene(3, 90, 101, 3)
     assert psnr(restore(x, jnp.ones((1, 1))), x)[0] > 40
+
+
+def test_wiener_weighs_noise_against_blur():
+    """Better than plain division, which noise drowns, and than nothing."""
+    x = scene(5, 96, 112, 3)
+    h = shake(2, 7)
+    inner, y = blurred(x, h, 0.01)
+    gains = [
+        float(psnr(jnp.clip(wiener(y, h, noise=n), 0, 1), inner)[0])
+        for n in (0.01, 1e-5)
+    ]
+    assert gains[0] > max(gains[1], float(psnr(y, inner)[0])) + 1
+
+
+def test_wiener_of_a_delta_is_the_photo():
+    x = scene(6, 40, 52)
+    delta = jnp.zeros((5, 5)).at[2, 2].set(1)
+    np.testing.assert_allclose(wiener(x, delta, noise=1e-6), x, atol=1e-4)

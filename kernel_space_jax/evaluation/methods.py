@@ -6,6 +6,7 @@ and `results.from_folder` one of a folder that any program wrote.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import jax
@@ -17,7 +18,14 @@ from kernel_space_jax.datasets import Record
 from kernel_space_jax.errors import UserError
 from kernel_space_jax.evaluation.protocol import Restored
 from kernel_space_jax.images import match_channels
+from kernel_space_jax.solvers import (
+    Restoration,
+    half_quadratic,
+    published_richardson_lucy,
+    richardson_lucy,
+)
 from kernel_space_jax.solvers import restore as restore_with_kernel
+from kernel_space_jax.solvers import wiener as wiener_with_kernel
 
 
 @dataclass(frozen=True)
@@ -57,9 +65,34 @@ def known_kernel(record: Record) -> Restored:
     return Restored(np.asarray(x[0]))
 
 
+def wiener(record: Record) -> Restored:
+    """One division of spectra, with the one kernel and the noise that are known."""
+    y, h = observed(record), record.extras.get("kernel")
+    if h is None:
+        raise UserError(f"{record.name} comes without the kernel of wiener")
+    noise = record.extras.get("noise")
+    x = wiener_with_kernel(jnp.asarray(y)[None], jnp.asarray(h), noise=noise)
+    return Restored(np.asarray(x[0]))
+
+
+def _per_pixel(solve: Callable[..., Restoration], record: Record) -> Restored:
+    y, field = observed(record), record.extras.get("field")
+    if field is None:
+        raise UserError(
+            f"{record.name} comes without kernels for its pixels; "
+            "the protocol non-blind makes images that have them"
+        )
+    x = solve(jnp.asarray(y)[None], jax.tree.map(jnp.asarray, field)).x
+    return Restored(np.asarray(jnp.clip(x[0], 0, 1)))
+
+
 METHODS: dict[str, Callable[[Record], Restored]] = {
     "blurry": blurry,
     "known-kernel": known_kernel,
+    "wiener": wiener,
+    "richardson-lucy": partial(_per_pixel, richardson_lucy),
+    "half-quadratic": partial(_per_pixel, half_quadratic),
+    "published-rl": partial(_per_pixel, partial(published_richardson_lucy, steps=30)),
 }
 
 

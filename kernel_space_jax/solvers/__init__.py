@@ -3,7 +3,7 @@
 from kernel_space_jax.solvers.beyond import Restoration
 from kernel_space_jax.solvers.half_quadratic import half_quadratic
 from kernel_space_jax.solvers.minimise import Solution, minimise
-from kernel_space_jax.solvers.non_blind import restore
+from kernel_space_jax.solvers.non_blind import restore, wiener
 from kernel_space_jax.solvers.published import published_richardson_lucy
 from kernel_space_jax.solvers.richardson_lucy import richardson_lucy
 
@@ -15,4 +15,5 @@ __all__ = [
     "published_richardson_lucy",
     "restore",
     "richardson_lucy",
+    "wiener",
 ]

@@ -35,10 +35,10 @@ from kernel_space_jax.solvers.richardson_lucy import photo_noise, sharpen
 DIFFERENCES = {"x": 1.0, "y": 1.0, "xx": 0.5, "yy": 0.5, "xy": 0.5}
 ALPHA = 0.8
 ROUNDING = 5e-3
-STRENGTH = 2.2
+STRENGTH = 3.0
 
 FIRST_STEPS = 10
-INNER_STEPS = 8
+INNER_STEPS = 10
 # Slopes of the response are those of photos no darker than this; it is x^gamma steep.
 DARKEST = 0.03
 # x may become brighter than white, but not without bound where nothing tells.

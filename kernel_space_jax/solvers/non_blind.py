@@ -57,6 +57,32 @@ def restore(y: Array, h: Array, *, strength: Array | float | None = None) -> Arr
     )
 
 
+@jax.jit
+def wiener(y: Array, h: Array, *, noise: Array | float | None = None) -> Array:
+    """x of y = h * x + noise (N, H, W, C) and h (kh, kw) by one division of spectra.
+
+    X = conj(H) Y / (|H|^2 + noise^2 / S), S a natural photo's power, which falls with
+    the square of the frequency f: the variance of y shared out as 1 / (f^2 + f_0^2).
+    The border goes on as the photo's outermost pixels. Here to be compared with.
+    """
+    planes = jnp.moveaxis(y, -1, 1)
+    domain = canvas(planes.shape[-2:], h.shape)
+    wide = domain.fill(planes)
+    mean = jnp.mean(wide, (-2, -1), keepdims=True)
+    sigma = noise_level(y) if noise is None else jnp.full((len(y), y.shape[-1]), noise)
+    rows, columns = domain.size
+    f = jnp.hypot(jnp.fft.fftfreq(rows)[:, None], jnp.fft.rfftfreq(columns))
+    share = 1 / (f**2 + 1 / (rows * columns))
+    share = share / jnp.fft.irfft2(share, domain.size)[0, 0]
+    power = jnp.var(wide, (-2, -1), keepdims=True) * share
+    kernel = domain.kernel(h)
+    gain = jnp.conj(kernel) / (
+        jnp.abs(kernel) ** 2 + sigma[..., None, None] ** 2 / jnp.maximum(power, 1e-12)
+    )
+    x = mean + domain.inverse(gain * domain.transform(wide - mean))
+    return jnp.moveaxis(domain.cut(x), 1, -1)
+
+
 def noise_strength(y: Array) -> Array:
     """The strength that the noise in y (N, H, W, C) asks for: (N, C)."""
     return jnp.maximum(STRENGTH_PER_VARIANCE * noise_level(y) ** 2, LEAST_STRENGTH)
