@@ -15,12 +15,14 @@ from kernel_space_jax.training.config import (
 from kernel_space_jax.training.loop import train
 
 CONFIGS = Path(__file__).parents[1] / "configs"
+SAMPLES = CONFIGS.parent / "data" / "samples"
 SYNTHETIC = CONFIGS / "kernel_space_synthetic.py"
 
 
 @pytest.mark.parametrize("name", sorted(p.name for p in CONFIGS.glob("*.py")))
 def test_every_config_builds(name):
-    config = load_config(CONFIGS / name)
+    folder = f":{SAMPLES}" if "folder" in name else ""
+    config = load_config(f"{CONFIGS / name}{folder}")
     config.init_from = ""
     assert build_task(config, build_descent(config, axis=None))
     assert len(config.data.train) == len(config.data.weights)

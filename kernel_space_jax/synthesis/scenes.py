@@ -45,6 +45,7 @@ def scene(
     *,
     objects: int = 3,
     size: int = 33,
+    still: float = 0.0,
     gamma: float = GAMMA,
     brightness: float = 2.0,
     photon: float = PHOTON,
@@ -56,13 +57,18 @@ def scene(
     there are `objects` random ones before a background. The light x^gamma is made
     (1 + brightness U) times as strong, U ~ U(0, 1), blurred by `blur_varying`, given
     the noise of a sensor (its variance is photon * light + read), clipped and turned
-    back into a photo. The kernels are camera shakes of `size` pixels.
+    back into a photo. The kernels are camera shakes of `size` pixels, but each object
+    does not move at all with the probability `still`.
     """
     shape, shake, lamp, sensor = jax.random.split(key, 4)
     if masks is None:
         masks = random_masks(shape, (x.shape[0], x.shape[1]), objects)
     count = masks.shape[-1]
     kernels = jax.vmap(lambda k: shake_kernel(k, size))(jax.random.split(shake, count))
+    if still:
+        delta = jnp.zeros((size, size)).at[size // 2, size // 2].set(1)
+        rests = jax.random.uniform(jax.random.fold_in(shake, 0), (count, 1, 1)) < still
+        kernels = jnp.where(rests, delta, kernels)
     masks = blur_masks(masks, kernels)
     light = to_light(x, gamma) * (1 + brightness * jax.random.uniform(lamp))
     blurry = blur_varying(light, kernels, masks)

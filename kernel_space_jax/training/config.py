@@ -23,7 +23,10 @@ from kernel_space_jax.training.task import Config, Task
 
 # A task is a module with `options() -> ConfigDict`, its defaults, and
 # `build(config, descent) -> Task`.
-TASKS = {"kernel_space": "kernel_space_jax.training.tasks.kernel_space"}
+TASKS = {
+    "kernel_space": "kernel_space_jax.training.tasks.kernel_space",
+    "basis": "kernel_space_jax.training.tasks.basis",
+}
 
 SCHEDULES: dict[str, Callable[..., optax.Schedule]] = {
     "constant": optax.constant_schedule,
@@ -52,10 +55,13 @@ def defaults(task: str) -> Config:
     config.data.crop = 256
     config.data.pipeline = "grain"  # or "tf"
     config.data.workers = 0  # processes that read; 0: threads of this one
-    # Blur made on the device where the data has none: "shake" or "none".
+    # Blur made on the device where the data has none: one camera "shake" for an image,
+    # a "scene" whose objects all move differently, or "none".
     config.data.blur = "shake"
     config.data.kernel_size = 33
-    config.data.noise = 0.0  # standard deviation of noise added to that blur
+    config.data.noise = 0.0  # standard deviation of noise added to a shake
+    config.data.objects = 3  # in a scene, before a background
+    config.data.still = 0.0  # the part of them that do not move
 
     config.learning_rate = 1e-4
     config.schedule = "constant"

@@ -7,6 +7,7 @@ blurry partner.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Protocol
 
 import jax
@@ -15,7 +16,7 @@ import numpy as np
 from jax import Array
 
 from kernel_space_jax.errors import UserError
-from kernel_space_jax.synthesis import blur_uniform, dead_leaves, shake_kernel
+from kernel_space_jax.synthesis import blur_uniform, dead_leaves, scene, shake_kernel
 from kernel_space_jax.training.devices import HostBatch
 from kernel_space_jax.training.task import Batch, Config
 
@@ -134,19 +135,17 @@ def _wide_crop(data: Config) -> int:
 def preparation(data: Config) -> Callable[[Batch, Array], Batch]:
     """The on-device half of a feed: (batch, one key an example) -> batch.
 
-    y = h * x + noise with a fresh camera shake h; pixels beyond the crop take part.
+    "shake": y = h * x + noise with a fresh camera shake, and h as "kernel".
+    "scene": a `synthesis.scene` of x, with its "kernels" and "masks"; "sharp" is
+    brighter than 1 where the photo is clipped.
+    Pixels beyond the crop take part in both.
     """
-    if data.blur not in ("shake", "none"):
-        raise UserError(f"data.blur={data.blur!r} is unknown; it is 'shake' or 'none'")
+    if data.blur not in BLURS:
+        raise UserError(
+            f"data.blur={data.blur!r} is unknown; it is one of {', '.join(BLURS)}"
+        )
     side = _wide_crop(data) if data.blur != "none" else data.crop
-    inner = slice(data.kernel_size // 2, data.kernel_size // 2 + data.crop)
-
-    def blur(key: Array, x: Array) -> tuple[Array, Array]:
-        shake, grain = jax.random.split(key)
-        y = blur_uniform(x, shake_kernel(shake, data.kernel_size))
-        if data.noise:
-            y = y + data.noise * jax.random.normal(grain, y.shape)
-        return x[inner, inner], jnp.clip(y, 0.0, 1.0)[inner, inner]
+    blur = BLURS[data.blur]
 
     def prepare(batch: Batch, keys: Array) -> Batch:
         batch = {name: _as_floats(value) for name, value in batch.items()}
@@ -156,12 +155,37 @@ def preparation(data: Config) -> Callable[[Batch, Array], Batch]:
         x = batch.get("sharp")
         if x is None:
             x = jax.vmap(lambda key: dead_leaves(key, (side, side)))(keys[:, 0])
-        if data.blur == "none":
-            return batch | {"sharp": x}
-        x, y = jax.vmap(blur)(keys[:, 1], x)
-        return batch | {"sharp": x, "blurry": y}
+        return batch | jax.vmap(partial(blur, data))(keys[:, 1], x)
 
     return prepare
+
+
+def _unblurred(data: Config, key: Array, x: Array) -> Batch:
+    return {"sharp": x}
+
+
+def _shaken(data: Config, key: Array, x: Array) -> Batch:
+    shake, grain = jax.random.split(key)
+    h = shake_kernel(shake, data.kernel_size)
+    y = blur_uniform(x, h)
+    if data.noise:
+        y = y + data.noise * jax.random.normal(grain, y.shape)
+    return _inner(data, {"sharp": x, "blurry": jnp.clip(y, 0.0, 1.0)}) | {"kernel": h}
+
+
+def _moving(data: Config, key: Array, x: Array) -> Batch:
+    made = scene(key, x, objects=data.objects, size=data.kernel_size, still=data.still)
+    images = {"sharp": made.x, "blurry": made.y, "masks": made.masks}
+    return _inner(data, images) | {"kernels": made.kernels}
+
+
+BLURS = {"shake": _shaken, "scene": _moving, "none": _unblurred}
+
+
+def _inner(data: Config, images: Batch) -> Batch:
+    """The crop in the middle of the wide one."""
+    inner = slice(data.kernel_size // 2, data.kernel_size // 2 + data.crop)
+    return {name: image[inner, inner] for name, image in images.items()}
 
 
 def _as_floats(stored: Array) -> Array:

@@ -1,0 +1,27 @@
+"""Where networks without normalisation start from."""
+
+from collections.abc import Callable
+from typing import Any
+
+from flax.traverse_util import flatten_dict, unflatten_dict
+
+from kernel_space_jax.training.optimise import Params
+
+# Standard deviations: PyTorch's default 1 / sqrt(3 fan in), He's sqrt(2 / fan in).
+HE = 6**0.5
+
+
+def like_he(
+    params: Params, within: Callable[[tuple[str, ...]], bool] = lambda path: True
+) -> Params:
+    """PyTorch's first kernels made as large as those of He et al. 2015.
+
+    Signals then keep their size through layers with a ReLU between them; as PyTorch
+    draws them, each layer leaves 0.4 of it, and the deepest hear next to nothing.
+    Only layers whose path is `within` change.
+    """
+    flat: dict[Any, Any] = flatten_dict(params)
+    for path, leaf in flat.items():
+        if path[-1] == "kernel" and within(path):
+            flat[path] = leaf * HE
+    return unflatten_dict(flat)

@@ -1,0 +1,102 @@
+"""The adaptive basis in training: scenes as told, losses that know the truth."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from kernel_space_jax import UserError
+from kernel_space_jax.drawing import draw_field
+from kernel_space_jax.metrics import psnr
+from kernel_space_jax.operators import Basis, Camera, KernelField
+from kernel_space_jax.training.config import build_descent, build_task, defaults
+from kernel_space_jax.training.data import preparation
+
+
+@pytest.fixture(scope="module")
+def config():
+    config = defaults("basis")
+    config.data.blur = "scene"
+    config.data.crop = 48
+    config.data.objects = 2
+    config.data.kernel_size = 9
+    config.model.width = 2
+    config.model.basis = 4
+    config.model.kernel_scales = 3
+    config.model.start = "he"
+    config.learning_rate = 3e-3
+    return config
+
+
+@pytest.fixture(scope="module")
+def batch(config):
+    keys = jax.random.split(jax.random.key(0), 2)
+    prepare = jax.jit(preparation(config.data))
+    return {"number": jnp.arange(2)} | prepare({}, keys)
+
+
+@pytest.fixture(scope="module")
+def task(config):
+    return build_task(config, build_descent(config, axis=None))
+
+
+def test_the_truth_of_a_scene_blurs_it(batch):
+    truth = KernelField(batch["kernels"], batch["masks"])
+    assert batch["blurry"].shape == (2, 48, 48, 3)
+    assert truth.masks.shape == (2, 48, 48, 3)
+    again = Camera(Basis())(batch["sharp"], truth)
+    # What lies beyond the crop is not known to the blur here.
+    inner = (slice(None), slice(4, -4), slice(4, -4))
+    close = psnr(jnp.clip(again, 0, 1)[inner], batch["blurry"][inner])
+    none = psnr(jnp.clip(batch["sharp"], 0, 1)[inner], batch["blurry"][inner])
+    assert (close > 30).all() and (close > none + 5).all()
+
+
+def test_steps_come_closer(task, batch):
+    state = jax.jit(task.init)(jax.random.key(0, impl="rbg"))
+    step = jax.jit(lambda state: task.step(state, batch, jax.random.key(1)))
+    losses = []
+    for _ in range(25):
+        state, metrics = step(state)
+        losses.append(float(metrics["loss"]))
+    assert losses[-1] < 0.8 * losses[0]
+    np.testing.assert_allclose(
+        metrics["loss"], metrics["reblur"] + metrics["kernel"], rtol=1e-5
+    )
+    scores = jax.jit(task.evaluate)(state, batch, jax.random.key(1))
+    assert {name: score.shape for name, score in scores.items()} == {
+        "psnr": (2,),
+        "psnr_of_sharp": (2,),
+        "kernel_error": (2,),
+    }
+    assert (scores["kernel_error"] < 1).all()
+    pictures = jax.jit(task.pictures)(state, batch, jax.random.key(1))
+    assert {picture.shape for picture in pictures.values()} == {(2, 48, 48, 3)}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"data.blur": "shake"}, "set data.blur='scene'"),
+        ({"data.kernel_size": 33}, "set data.kernel_size=9"),
+        ({"model.p": 3}, "model.p is 1 or 2"),
+        ({"model.start": "zero"}, "published or he"),
+    ],
+)
+def test_a_config_that_cannot_be(config, change, said):
+    config = config.copy_and_resolve_references()
+    config.update_from_flattened_dict(change)
+    with pytest.raises(UserError, match=said):
+        build_task(config, build_descent(config, axis=None))
+
+
+def test_a_field_is_drawn_where_it_acts():
+    """Left half still, right half moved: dots in the middle, and beside it."""
+    kernels = jnp.zeros((1, 2, 5, 5)).at[0, 0, 2, 2].set(1).at[0, 1, 2, 4].set(0.5)
+    masks = jnp.zeros((1, 11, 20, 2)).at[:, :, :10, 0].set(1).at[:, :, 10:, 1].set(1)
+    drawn = draw_field(KernelField(kernels, masks), jnp.zeros((1, 11, 20, 1)))
+    assert drawn.shape == (1, 11, 20, 3)
+    lit = np.argwhere(np.asarray(drawn[0, ..., 0]) > 0.5)
+    assert lit.tolist() == [
+        [row, column] for row in (2, 7) for column in (2, 7, 14, 19)
+    ]
