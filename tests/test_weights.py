@@ -39,6 +39,20 @@ def test_a_file_gives_back_what_was_written(file, state_dict):
     assert (header["origin"], header["licence"]) == ("a test", "CC0-1.0")
 
 
+def test_half_the_size(file, state_dict, tmp_path):
+    module, variables = weights.from_torch("kernel_space", state_dict)
+    small = tmp_path / "half.safetensors"
+    weights.write(small, module, variables, origin="", licence="", half=True)
+    assert small.stat().st_size < 0.6 * file.stat().st_size
+    read = weights.load(small)
+    assert {leaf.dtype.name for leaf in jax.tree.leaves(read.variables)} == {"float32"}
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-6),
+        read.variables,
+        variables,
+    )
+
+
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 @pytest.mark.parametrize("wrap", ["plain", "params", "module."])
 def test_real_pytorch_files_are_read(tmp_path, state_dict, wrap, dtype):

@@ -57,11 +57,16 @@ def export(
         int | None, typer.Option(help="Of which checkpoint; the best by default.")
     ] = None,
     licence: Annotated[str, typer.Option(help="The licence of the weights.")] = "",
+    half: Annotated[
+        bool, typer.Option("--half", help="Store numbers in 16 bits: half the size.")
+    ] = False,
 ) -> None:
     """Take the trained network out of a work directory, as one weight file."""
     from kernel_space_jax.training.export import export_weights
 
-    made = export_weights(workdir, output, step=step, licence=licence or "unknown")
+    made = export_weights(
+        workdir, output, step=step, licence=licence or "unknown", half=half
+    )
     out.print(f"{escape(str(output))}: step {made.step}, sha256 {made.sha256}")
 
 

@@ -35,7 +35,12 @@ def read_config(workdir: Path) -> Config:
 
 
 def export_weights(
-    workdir: Path, output: Path, *, step: int | None = None, licence: str = "unknown"
+    workdir: Path,
+    output: Path,
+    *,
+    step: int | None = None,
+    licence: str = "unknown",
+    half: bool = False,
 ) -> Exported:
     """Writes the network of one checkpoint (the best by default) as a weight file."""
     config = read_config(workdir)
@@ -58,7 +63,9 @@ def export_weights(
     assert found is not None
     module, variables = task.weights(found.state.task)
     origin = f"kernel_space_jax, {workdir.name}, step {found.step}"
-    digest = weights.write(output, module, variables, origin=origin, licence=licence)
+    digest = weights.write(
+        output, module, variables, origin=origin, licence=licence, half=half
+    )
     return Exported(found.step, digest)
 
 

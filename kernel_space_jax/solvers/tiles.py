@@ -1,0 +1,65 @@
+"""Photos too large to be solved at once: overlapping tiles, blended without seams."""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Tile(NamedTuple):
+    """Where a tile lies in the photo, and its number of all."""
+
+    rows: slice
+    columns: slice
+    number: int
+    count: int
+
+
+def tiles(size: tuple[int, int], side: int, overlap: int) -> list[Tile]:
+    """Tiles of one shape over a photo (H, W), at most `side` pixels a side."""
+    starts = [_starts(n, min(n, side), overlap) for n in size]
+    corners = [(row, column) for row in starts[0] for column in starts[1]]
+    height, width = (min(n, side) for n in size)
+    return [
+        Tile(slice(r, r + height), slice(c, c + width), number, len(corners))
+        for number, (r, c) in enumerate(corners)
+    ]
+
+
+def _starts(length: int, side: int, overlap: int) -> list[int]:
+    """First pixels of tiles that overlap by `overlap` or more, evenly spread."""
+    if side <= overlap < length - side:
+        raise ValueError(f"tiles of {side} pixels cannot overlap by {overlap}")
+    count = 1 if length <= side else -(-(length - overlap) // (side - overlap))
+    return [round(i * (length - side) / max(count - 1, 1)) for i in range(count)]
+
+
+def blend(
+    solve: Callable[[np.ndarray], np.ndarray],
+    photo: np.ndarray,
+    *,
+    side: int,
+    overlap: int,
+    tell: Callable[[int, int], None] = lambda done, total: None,
+) -> np.ndarray:
+    """`solve` of a photo (H, W, C), tile by tile: (H, W, C).
+
+    Where tiles overlap their answers are mixed, with weights that fall to nothing at
+    a tile's edge, so no seam shows. `tell` hears how many are done of how many.
+    """
+    total = np.zeros(photo.shape, np.float32)
+    weight = np.zeros((*photo.shape[:2], 1), np.float32)
+    for tile in tiles(photo.shape[:2], side, overlap):
+        found = solve(photo[tile.rows, tile.columns])
+        ramp = np.multiply.outer(*_ramps(found.shape[:2], overlap))[..., None]
+        total[tile.rows, tile.columns] += ramp * found
+        weight[tile.rows, tile.columns] += ramp
+        tell(tile.number + 1, tile.count)
+    return total / weight
+
+
+def _ramps(shape: tuple[int, ...], overlap: int) -> Iterator[np.ndarray]:
+    """1 in the middle of a tile, falling towards its edges over the overlap."""
+    for n in shape:
+        edge = np.minimum(np.arange(n), np.arange(n)[::-1]) + 1
+        yield np.minimum(edge / (overlap + 1), 1).astype(np.float32)
