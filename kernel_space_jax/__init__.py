@@ -3,6 +3,7 @@
 What is named here is what a user may import; the rest may move.
 """
 
+from kernel_space_jax.deblur import Deblurred, deblur, find_field
 from kernel_space_jax.errors import UserError
 from kernel_space_jax.images import Photo, read, write
 from kernel_space_jax.models.kernel_space import KernelSpace
@@ -12,6 +13,7 @@ from kernel_space_jax.synthesis import extract_blur, transfer
 from kernel_space_jax.weights import Weights, from_torch, load
 
 __all__ = [
+    "Deblurred",
     "ImagePrior",
     "KernelPrior",
     "KernelSpace",
@@ -21,7 +23,9 @@ __all__ = [
     "Uniform",
     "UserError",
     "Weights",
+    "deblur",
     "extract_blur",
+    "find_field",
     "from_torch",
     "load",
     "read",

@@ -6,7 +6,7 @@ was blurred, and a non-blind solver undoes it.
 
 from collections.abc import Callable
 from functools import partial
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -17,11 +17,10 @@ from kernel_space_jax.images import match_channels
 from kernel_space_jax.models.two_heads import TwoHeads
 from kernel_space_jax.operators import KernelField
 from kernel_space_jax.operators.camera import GAMMA
-from kernel_space_jax.solvers import half_quadratic, richardson_lucy
+from kernel_space_jax.solvers import Restoration, half_quadratic, richardson_lucy
 from kernel_space_jax.solvers.tiles import blend
 from kernel_space_jax.weights import Weights
 
-Solver = Literal["richardson-lucy", "half-quadratic"]
 SOLVERS = {"richardson-lucy": richardson_lucy, "half-quadratic": half_quadratic}
 
 # A photo of up to this many pixels a side is seen as a whole.
@@ -34,6 +33,15 @@ class Deblurred(NamedTuple):
 
     image: np.ndarray
     steps: int
+
+
+def find_solver(name: str) -> Callable[..., Restoration]:
+    """The non-blind solver of a name."""
+    if name not in SOLVERS:
+        raise UserError(
+            f"there is no solver '{name}'; choose one of {', '.join(SOLVERS)}"
+        )
+    return SOLVERS[name]
 
 
 def find_field(photo: np.ndarray, network: Weights) -> KernelField:
@@ -51,7 +59,7 @@ def deblur(
     photo: np.ndarray,
     network: Weights,
     *,
-    solver: Solver = "richardson-lucy",
+    solver: str = "richardson-lucy",
     gamma: float = GAMMA,
     saturates: bool = True,
     tile: int = TILE,
@@ -63,13 +71,9 @@ def deblur(
     with a side of more than `tile` pixels is cut into tiles of that size; `tell` hears
     how many are done of how many.
     """
-    if solver not in SOLVERS:
-        raise UserError(
-            f"there is no solver '{solver}'; choose one of {', '.join(SOLVERS)}"
-        )
+    restore = partial(find_solver(solver), gamma=gamma, saturates=saturates)
     if not np.isfinite(photo).all():
         raise UserError("the photo has values that are no numbers")
-    restore = partial(SOLVERS[solver], gamma=gamma, saturates=saturates)
     steps = 0
 
     def one(part: np.ndarray) -> np.ndarray:

@@ -276,6 +276,30 @@ def contact_sheet(images: Sequence[np.ndarray], captions: Sequence[str]) -> np.n
     return np.concatenate(spaced, axis=1)
 
 
+def stack(pages: Sequence[np.ndarray]) -> np.ndarray:
+    """Set (H, W, 3) pages above one another, white beside the narrower ones."""
+    width = max(page.shape[1] for page in pages)
+    parts = []
+    for page in pages:
+        sides = ((0, GAP), (0, width - page.shape[1]), (0, 0))
+        parts.append(np.pad(page, sides, constant_values=1))
+    return np.concatenate(parts)[:-GAP]
+
+
+def flow(cells: Sequence[np.ndarray], width: int) -> np.ndarray:
+    """Set (H, W, 3) cells of one size in rows, as many in each as `width` holds."""
+    height, cell = cells[0].shape[:2]
+    count = max(1, (width + GAP) // (cell + GAP))
+    rows = []
+    for start in range(0, len(cells), count):
+        row = np.ones((height, count * (cell + GAP) - GAP, 3), np.float32)
+        for index, picture in enumerate(cells[start : start + count]):
+            left = index * (cell + GAP)
+            row[:, left : left + cell] = picture
+        rows.append(row)
+    return stack(rows)
+
+
 def _column(image: np.ndarray, caption: str, height: int) -> np.ndarray:
     """One image at `height` over its caption: (height + CAPTION_HEIGHT, W, 3)."""
     rgb = np.clip(match_channels(np.asarray(image, np.float32), 3), 0, 1)

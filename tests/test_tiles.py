@@ -1,6 +1,5 @@
 """Tiles: all pixels, one shape, no seam."""
 
-
 import numpy as np
 import pytest
 

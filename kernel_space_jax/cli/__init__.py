@@ -5,7 +5,14 @@ import sys
 from rich.markup import escape
 
 # Importing a file of verbs adds them to the program, in this order.
-from kernel_space_jax.cli import blur, data, evaluate, train, weights  # noqa: F401
+from kernel_space_jax.cli import (  # noqa: F401
+    blur,
+    data,
+    deblur,
+    evaluate,
+    train,
+    weights,
+)
 from kernel_space_jax.cli.app import app, err
 from kernel_space_jax.errors import UserError
 

@@ -10,7 +10,7 @@ from rich.progress import track
 
 import kernel_space_jax as ks
 from kernel_space_jax import images, weights
-from kernel_space_jax.cli.app import WeightFile, app, err, out
+from kernel_space_jax.cli.app import WeightFile, app, err, out, result_paths
 from kernel_space_jax.synthesis.transfer import DEFAULT_KERNEL_SIZE
 
 
@@ -36,7 +36,7 @@ def transfer(
     space = weights.load(weight_file) if weight_file else None
     x, y = ks.read(sharp), ks.read(blurry)
     photos = [ks.read(target) for target in targets]
-    results = _result_paths(targets, output, reserved="sheet.png" if sheet else None)
+    results = result_paths(targets, output, reserved="sheet.png" if sheet else None)
     operator, k = ks.extract_blur(x.pixels, y.pixels, space, kernel_size=kernel_size)
     blurred = list(
         track(
@@ -61,23 +61,3 @@ def transfer(
         page = images.contact_sheet(list(pictures.values()), list(pictures))
         ks.write(path, ks.Photo(page))
         out.print(f"{escape(str(path))}")
-
-
-def _result_paths(
-    targets: list[Path], output: Path, reserved: str | None
-) -> list[Path]:
-    """Where each result goes: the names of the targets, in the output folder."""
-    results = [output / target.name for target in targets]
-    names = [path.name for path in results] + ([reserved] if reserved else [])
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice:
-        raise ks.UserError(
-            f"two results would be called {twice}; rename one or run them apart"
-        )
-    for target, result in zip(targets, results, strict=True):
-        if result.resolve() == target.resolve():
-            raise ks.UserError(
-                f"{result} would overwrite its own input; give another folder with -o"
-            )
-        images.check_suffix(result)
-    return results

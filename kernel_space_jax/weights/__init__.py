@@ -2,7 +2,7 @@
 
 from kernel_space_jax.weights.architectures import ARCHITECTURES, architecture
 from kernel_space_jax.weights.convert import from_torch, read_torch_file
-from kernel_space_jax.weights.files import Weights, load, read_header, write
+from kernel_space_jax.weights.files import Weights, load, read_header, shipped, write
 
 __all__ = [
     "ARCHITECTURES",
@@ -12,5 +12,6 @@ __all__ = [
     "load",
     "read_header",
     "read_torch_file",
+    "shipped",
     "write",
 ]

@@ -22,6 +22,8 @@ from kernel_space_jax.errors import UserError
 from kernel_space_jax.files import write_whole
 from kernel_space_jax.weights.architectures import ARCHITECTURES, architecture
 
+SHIPPED = Path(__file__).parent / "shipped"
+
 
 class Weights(NamedTuple):
     """A network ready to apply: `module.apply(variables, ...)`."""
@@ -65,8 +67,18 @@ def read_header(path: str | Path) -> dict[str, str]:
     return _read(Path(path))[0]
 
 
+def shipped() -> dict[str, Path]:
+    """The weight files that come with the package, by name."""
+    return {path.stem: path for path in sorted(SHIPPED.glob("*.safetensors"))}
+
+
 def load(path: str | Path) -> Weights:
-    """The module and the variables of a weight file, checked against its sha256."""
+    """The module and the variables of a weight file, checked against its sha256.
+
+    Instead of a path the name of weights that come with the package will do, such as
+    "kernel-space"; their cards are in docs/weights.md.
+    """
+    path = shipped().get(str(path), path)
     header, tensors = _read(Path(path))
     if _digest(tensors) != header["sha256"]:
         raise UserError(f"{path} is damaged: its tensors do not match its sha256")

@@ -1,0 +1,130 @@
+"""Verbs that look for blur in photos, and take it out."""
+
+from pathlib import Path
+from typing import Annotated
+
+import jax.numpy as jnp
+import numpy as np
+import typer
+from rich.markup import escape
+from rich.progress import Progress
+
+import kernel_space_jax as ks
+from kernel_space_jax import images, weights
+from kernel_space_jax.cli.app import app, err, out, result_paths
+from kernel_space_jax.deblur import SOLVERS, TILE, find_solver
+from kernel_space_jax.drawing import draw_field
+from kernel_space_jax.operators import KernelField
+from kernel_space_jax.operators.camera import GAMMA
+
+Photos = Annotated[list[Path], typer.Argument(help="Blurry photos.")]
+Network = Annotated[
+    Path,
+    typer.Option("--weights", help="A weight file of a two-headed network."),
+]
+MAP_HEIGHT = 100
+DEFAULT_NETWORK = Path("basis")
+
+
+@app.command()
+def deblur(
+    photos: Photos,
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder of results.")],
+    weight_file: Network = DEFAULT_NETWORK,
+    solver: Annotated[
+        str, typer.Option(help=f"How x is found: {', '.join(SOLVERS)}.")
+    ] = "richardson-lucy",
+    gamma: Annotated[
+        float, typer.Option(min=0.1, help="Of the camera; 1 for linear photos.")
+    ] = GAMMA,
+    saturation: Annotated[
+        bool, typer.Option(help="Clipped pixels say only that they are bright.")
+    ] = True,
+    tile: Annotated[
+        int, typer.Option(min=256, help="Larger photos are cut to this, and blended.")
+    ] = TILE,
+    sheet: Annotated[
+        bool, typer.Option("--sheet", help="Also write NAME_sheet.png: what was found.")
+    ] = False,
+) -> None:
+    """Take the blur out of photos: each pixel's kernel is found, and undone."""
+    find_solver(solver)
+    network = weights.load(weight_file)
+    inputs = [ks.read(photo) for photo in photos]
+    results = result_paths(photos, output)
+    with Progress(console=err, transient=True) as bar:
+        for path, photo in zip(results, inputs, strict=True):
+            task = bar.add_task(path.name, total=None)
+            found = ks.deblur(
+                photo.pixels,
+                network,
+                solver=solver,
+                gamma=gamma,
+                saturates=saturation,
+                tile=tile,
+                tell=lambda done, total, task=task: bar.update(
+                    task, completed=done, total=total
+                ),
+            )
+            ks.write(path, photo._replace(pixels=found.image))
+            out.print(f"{escape(str(path))}: at most {found.steps} steps")
+            if sheet:
+                pictures = {
+                    "photo": photo.pixels,
+                    "deblurred": found.image,
+                    "its kernels": _drawn(
+                        photo.pixels, ks.find_field(photo.pixels, network)
+                    ),
+                }
+                page = images.contact_sheet(list(pictures.values()), list(pictures))
+                name = path.with_name(f"{path.stem}_sheet.png")
+                ks.write(name, ks.Photo(page))
+                out.print(escape(str(name)))
+
+
+@app.command()
+def kernels(
+    photo: Annotated[Path, typer.Argument(help="A blurry photo.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="The picture.")],
+    weight_file: Network = DEFAULT_NETWORK,
+) -> None:
+    """Draw how each place of a photo was blurred, and write the field beside it.
+
+    The picture shows the kernels over the photo, the basis and the mixing maps; the
+    numbers are in a .npz of the same name: kernels (B, k, k) and masks (H, W, B).
+    """
+    images.check_suffix(output)
+    network = weights.load(weight_file)
+    pixels = ks.read(photo).pixels
+    field = ks.find_field(pixels, network)
+    drawn = _drawn(pixels, field)
+    page = images.stack([drawn, _basis_page(field, drawn.shape[1])])
+    ks.write(output, ks.Photo(page))
+    numbers = output.with_suffix(".npz")
+    np.savez_compressed(
+        numbers,
+        kernels=np.asarray(field.kernels[0]),
+        masks=np.asarray(field.masks[0], np.float16),
+    )
+    out.print(f"{escape(str(output))}, {escape(str(numbers))}")
+
+
+def _drawn(pixels: np.ndarray, field: KernelField) -> np.ndarray:
+    return np.asarray(draw_field(field, jnp.asarray(pixels)[None])[0])
+
+
+def _basis_page(field: KernelField, width: int) -> np.ndarray:
+    """Each kernel over its mixing map, the most used first: rows of `width` pixels."""
+    h, m = np.asarray(field.kernels[0]), np.asarray(field.masks[0])
+    # No larger than a kernel is drawn.
+    step = max(1, m.shape[0] // MAP_HEIGHT)
+    m = m[::step, ::step]
+    order = np.argsort(-m.mean((0, 1)))
+    cells = []
+    for b in order:
+        kernel = h[b][..., None] / h[b].max()
+        share = images.contact_sheet(
+            [kernel, m[..., b : b + 1]], [f"{m[..., b].mean():.0%}", "where"]
+        )
+        cells.append(share)
+    return images.flow(cells, width)

@@ -1,0 +1,84 @@
+"""Deblurring with the two-headed network: the command on files, tiles, bad input."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from test_cli import BLURRY, assert_one_sentence, kernel_space
+
+import kernel_space_jax as ks
+from kernel_space_jax import weights
+from kernel_space_jax.models.two_heads import TwoHeads
+from kernel_space_jax.solvers import richardson_lucy
+
+
+@pytest.fixture(scope="module")
+def network() -> weights.Weights:
+    module = TwoHeads(width=2, basis=3, kernel_scales=3)
+    key = jax.random.key(0, impl="rbg")
+    variables = jax.jit(module.init)(key, jnp.zeros((1, 32, 32, 3)))
+    return weights.Weights(module, variables)
+
+
+@pytest.fixture(scope="module")
+def file(network, tmp_path_factory):
+    path = tmp_path_factory.mktemp("network") / "small.safetensors"
+    weights.write(path, *network, origin="a test", licence="CC0-1.0")
+    return path
+
+
+def test_it_is_the_network_and_then_the_solver(network):
+    photo = ks.read(BLURRY).pixels[:70, :64]
+    found = ks.deblur(photo, network)
+    field = ks.find_field(photo, network)
+    x = richardson_lucy(jnp.asarray(photo)[None], field).x[0]
+    np.testing.assert_allclose(found.image, jnp.clip(x, 0, 1), atol=1e-5)
+    assert found.steps == 30
+
+
+def test_a_grey_photo_stays_grey_and_tiles_are_counted(network):
+    photo = ks.read(BLURRY).pixels[:64, :100, :1]
+    heard = []
+    found = ks.deblur(
+        photo, network, tile=64, tell=lambda done, total: heard.append((done, total))
+    )
+    assert found.image.shape == photo.shape
+    assert heard == [(1, 2), (2, 2)]
+
+
+def test_the_verbs_write_what_they_say(tmp_path, file):
+    done = kernel_space(
+        "deblur", BLURRY, "-o", tmp_path / "out", "--weights", file, "--sheet"
+    )
+    assert done.returncode == 0, done.stderr
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert names == {BLURRY.name, f"{BLURRY.stem}_sheet.png"}
+    before, after = ks.read(BLURRY), ks.read(tmp_path / "out" / BLURRY.name)
+    assert before.pixels.shape == after.pixels.shape
+    picture = tmp_path / "field.png"
+    done = kernel_space("kernels", BLURRY, "-o", picture, "--weights", file)
+    assert done.returncode == 0, done.stderr
+    numbers = np.load(picture.with_suffix(".npz"))
+    assert numbers["kernels"].shape == (3, 9, 9)
+    assert numbers["masks"].shape == (*before.pixels.shape[:2], 3)
+    assert ks.read(picture).pixels.shape[1] >= before.pixels.shape[1]
+
+
+def test_mistakes_are_one_sentence(tmp_path, file):
+    out = tmp_path / "out"
+    space = kernel_space("deblur", BLURRY, "-o", out, "--weights", BLURRY)
+    assert_one_sentence(space, "is not a weight file")
+    magic = ["-o", out, "--weights", file, "--solver", "magic"]
+    assert_one_sentence(kernel_space("deblur", BLURRY, *magic), "no solver 'magic'")
+    own = kernel_space("deblur", BLURRY, "-o", BLURRY.parent, "--weights", file)
+    assert_one_sentence(own, "would overwrite its own input")
+    assert not out.exists()
+
+
+def test_what_is_no_photo_is_refused(network):
+    photo = np.full((32, 32, 3), np.nan, np.float32)
+    with pytest.raises(ks.UserError, match="no numbers"):
+        ks.deblur(photo, network)
+    other = weights.Weights(ks.KernelSpace(), {})
+    with pytest.raises(ks.UserError, match="of a KernelSpace"):
+        ks.deblur(np.zeros((32, 32, 3), np.float32), other)
