@@ -8,6 +8,7 @@ contestant alike. Figures are medians of warm rounds; compilation is timed apart
 
 import jax
 import typer
+from benchmarks.basis import basis
 from benchmarks.conv import conv
 from benchmarks.data import data
 from benchmarks.kernel_space import kernel_space
@@ -15,7 +16,7 @@ from benchmarks.scores import scores
 from benchmarks.train import train
 
 app = typer.Typer(help=__doc__, add_completion=False, no_args_is_help=True)
-for benchmark in (conv, data, kernel_space, scores, train):
+for benchmark in (basis, conv, data, kernel_space, scores, train):
     app.command()(benchmark)
 
 

@@ -35,6 +35,16 @@ def test_conv(tmp_path):
     assert positive([*found["ms_per_step"].values(), found["ratio"]])
 
 
+def test_basis(tmp_path):
+    pytest.importorskip("torch")
+    found, _ = figures(
+        tmp_path, *"basis --size 32 --width 2 --steps 2 --rounds 1".split()
+    )
+    assert found["difference"] < 1e-5
+    for part in ("network", "restoration"):
+        assert positive([*found["ms"][part].values(), found["ratio"][part]])
+
+
 def test_kernel_space(tmp_path):
     pytest.importorskip("torch")
     found, output = figures(

@@ -1,0 +1,101 @@
+"""Adaptive basis: the network and a 30-step restoration, beside PyTorch."""
+
+import os
+from importlib.util import find_spec
+from typing import Annotated
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import typer
+from benchmarks.common import JsonFile, Positive, compiled, machine, race, store
+
+from kernel_space_jax.operators import KernelField
+from kernel_space_jax.solvers import richardson_lucy
+from kernel_space_jax.weights import from_torch
+
+BASIS, SIDE = 25, 33
+
+
+def _field(size: int) -> KernelField:
+    """Random kernels and masks, smooth enough to be a blur."""
+    random = np.random.default_rng(0)
+    kernels = random.random((1, BASIS, SIDE, SIDE), np.float32) ** 8
+    masks = random.random((1, size, size, BASIS), np.float32) ** 4
+    return KernelField(
+        jnp.asarray(kernels / kernels.sum((2, 3), keepdims=True)),
+        jnp.asarray(masks / masks.sum(-1, keepdims=True)),
+    )
+
+
+def basis(
+    width: Positive = 64,
+    size: Annotated[int, typer.Option(min=32, help="A multiple of 32.")] = 512,
+    steps: Positive = 30,
+    rounds: Positive = 3,
+    json_file: JsonFile = None,
+) -> None:
+    """The two-headed network and Richardson-Lucy: JAX against eager PyTorch."""
+    if size % 32:
+        raise typer.BadParameter("--size must be a multiple of 32")
+    if not find_spec("torch"):
+        typer.echo("no PyTorch: pip install 'kernel-space-jax[torch]'", err=True)
+        raise typer.Exit(2)
+    import torch
+    from benchmarks import torch_two_heads
+
+    torch.set_num_threads(os.cpu_count() or 1)
+    model = torch_two_heads.TwoHeads(width, BASIS)
+    module, variables = from_torch("two_heads", model.state_dict())
+    photo = np.random.default_rng(1).random((1, size, size, 3), np.float32)
+    y, field = jnp.asarray(photo), _field(size)
+    theirs = torch.tensor(photo).permute(0, 3, 1, 2).contiguous()
+    their_kernels = torch.tensor(np.asarray(field.kernels[0]))
+    their_masks = torch.tensor(np.asarray(field.masks[0])).permute(2, 0, 1).contiguous()
+
+    apply, apply_s = compiled(module.apply, variables, y)
+    # The prior and the sensor's response cost little; the rival goes without them.
+    solve, solve_s = compiled(
+        lambda y, field: richardson_lucy(y, field, steps=steps).x, y, field
+    )
+
+    @torch.no_grad()
+    def their_apply() -> None:
+        model(theirs)
+
+    @torch.no_grad()
+    def their_solve() -> None:
+        torch_two_heads.richardson_lucy(theirs, their_kernels, their_masks, steps=steps)
+
+    calls = {
+        "network": {
+            "ours": lambda: jax.block_until_ready(apply(variables, y)),
+            "torch": their_apply,
+        },
+        "restoration": {
+            "ours": lambda: jax.block_until_ready(solve(y, field)),
+            "torch": their_solve,
+        },
+    }
+    with torch.no_grad():
+        kernels, masks = model(theirs)
+    ours = apply(variables, y)
+    difference = max(
+        float(np.abs(np.flip(np.asarray(ours[0]), (-2, -1)) - kernels.numpy()).max()),
+        float(np.abs(np.moveaxis(np.asarray(ours[1]), -1, 1) - masks.numpy()).max()),
+    )
+    ms = {part: race(both, rounds) for part, both in calls.items()}
+    ratios = {part: times["torch"] / times["ours"] for part, times in ms.items()}
+    seconds = {"network": apply_s, "restoration": solve_s}
+    device = machine(torch=torch.__version__)
+    typer.echo(
+        f"{device}\nwidth {width}, {size}x{size}, {steps} steps, {rounds} rounds"
+    )
+    typer.echo(f"largest difference of kernels and masks {difference:.1e}\n")
+    typer.echo("| ms | ours | torch | torch / ours | compilation, s |")
+    typer.echo("|---|---:|---:|---:|---:|")
+    for part, times in ms.items():
+        cells = f"{times['ours']:.0f} | {times['torch']:.0f} | {ratios[part]:.2f}"
+        typer.echo(f"| {part} | {cells} | {seconds[part]:.1f} |")
+    figures = {"ms": ms, "ratio": ratios, "difference": difference, "machine": device}
+    store(json_file, figures | {"compile_s": seconds})
