@@ -11,8 +11,9 @@ FLOORS = [
     {"errors", "files", "images"},
     {"models"},
     {"weights", "operators", "metrics"},
-    {"losses", "synthesis", "datasets"},
+    {"losses", "synthesis", "datasets", "drawing"},
     {"training", "solvers", "evaluation"},
+    {"deblur"},
     {"cli", "__init__", "__main__"},
 ]
 

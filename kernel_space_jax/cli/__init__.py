@@ -10,6 +10,7 @@ from kernel_space_jax.cli import (  # noqa: F401
     data,
     deblur,
     evaluate,
+    synthesise,
     train,
     weights,
 )

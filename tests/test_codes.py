@@ -1,0 +1,107 @@
+"""Codes of the learned space: drawn, interpolated, shown; data sets swapped."""
+
+import json
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from golden import Golden
+from test_cli import BLURRY, SHAPES, SHARP, assert_one_sentence, kernel_space
+
+import kernel_space_jax as ks
+from kernel_space_jax import weights
+from kernel_space_jax.datasets import open_source
+from kernel_space_jax.datasets.augment import LOG, augment
+from kernel_space_jax.operators import Uniform
+from kernel_space_jax.synthesis import codes
+
+
+@pytest.fixture(scope="module")
+def spaces(tmp_path_factory):
+    """Weight files of a small plain and a small variational space."""
+    folder, files = tmp_path_factory.mktemp("spaces"), {}
+    for name in ("wovae", "vae"):
+        golden = Golden(f"kw_{name}_nf4")
+        files[name] = folder / f"{name}.safetensors"
+        weights.write(
+            files[name],
+            *weights.from_torch("kernel_space", golden.weights()),
+            origin="a golden",
+            licence="CC0-1.0",
+        )
+    return files
+
+
+def test_codes_between_two_are_on_the_line():
+    first, last = jnp.zeros((1, 2, 3, 4)), jnp.ones((1, 2, 3, 4))
+    found = [float(k.mean()) for k in codes.between(first, last, 5)]
+    np.testing.assert_allclose(found, [0, 0.25, 0.5, 0.75, 1])
+    (*_, end) = codes.between(first, jnp.ones((1, 1, 1, 4)), 2)
+    assert end.shape == first.shape
+
+
+def test_only_a_variational_space_draws(spaces):
+    drawn = codes.random_codes(jax.random.key(0), weights.load(spaces["vae"]), 3)
+    assert drawn.shape == (3, 1, 1, 32)
+    with pytest.raises(ks.UserError, match="variational"):
+        codes.random_codes(jax.random.key(0), weights.load(spaces["wovae"]), 3)
+
+
+def test_points_show_the_kernel_at_each_place():
+    h = jnp.zeros((1, 9, 9)).at[0, 4, 1:8].set(1 / 7)
+    drawn = np.asarray(codes.point_responses(Uniform(), h, (128, 192)))[..., 0]
+    assert drawn.shape == (128, 192)
+    # Two rows of three points, 2x2 pixels; blurred, 6 pixels of 8 are at the maximum.
+    assert (drawn > 0.6).sum() == 2 * 3 * 2 * 6
+    np.testing.assert_allclose(drawn[:64, :64], drawn[64:, 128:], atol=1e-5)
+
+
+def test_the_blur_of_pairs_on_other_images(tmp_path):
+    pairs = tmp_path / "pairs"
+    x, y = ks.read(SHARP), ks.read(BLURRY)
+    ks.write(pairs / "sharp" / "a.png", x)
+    ks.write(pairs / "blurry" / "a.png", y)
+    ks.write(tmp_path / "sharp" / "shapes.png", ks.read(SHAPES))
+    sources = open_source(f"pairs:{pairs}"), open_source(f"images:{tmp_path}/sharp")
+    out = tmp_path / "out"
+    assert augment(*sources, out, 1) == 1
+    assert augment(*sources, out, 3) == 2
+    header, *lines = map(json.loads, (out / LOG).read_text().splitlines())
+    assert header["seed"] == 0 and len(lines) == 3
+    assert all(line["blur of"] == "a" for line in lines)
+    # One kernel explains this pair, but for what lies beyond its border.
+    assert all(line["reconstruction"] > 28 for line in lines)
+    made = open_source(f"pairs:{out}")
+    assert len(made) == 3
+    record = made[0]
+    (again,) = ks.transfer(
+        *ks.extract_blur(x.pixels, y.pixels), [ks.read(SHAPES).pixels]
+    )
+    np.testing.assert_allclose(record.blurry, again, atol=0.6 / 255)
+    with pytest.raises(ks.UserError, match="other data or another seed"):
+        augment(*sources, out, 3, seed=1)
+
+
+def test_the_verbs_on_files(tmp_path, spaces):
+    out = tmp_path / "drawn"
+    done = kernel_space(
+        "sample", SHAPES, "-o", out, "-n", 2, "--weights", spaces["vae"]
+    )
+    assert done.returncode == 0, done.stderr
+    names = {path.name for path in out.iterdir()}
+    assert names == {"shapes_sharp_00.png", "shapes_sharp_01.png"}
+    first, second = (ks.read(path).pixels for path in sorted(out.iterdir()))
+    assert np.abs(first - second).max() > 0
+    again = kernel_space(
+        "sample", SHAPES, "-o", out, "-n", 2, "--weights", spaces["vae"]
+    )
+    assert_one_sentence(again, "has files in it")
+    plain = ["-o", tmp_path / "new", "--weights", spaces["wovae"]]
+    assert_one_sentence(kernel_space("sample", SHAPES, *plain), "variational")
+    picture = tmp_path / "points.png"
+    pair = ["--sharp", SHARP, "--blurry", BLURRY, "--weights", spaces["wovae"]]
+    done = kernel_space("show-kernel", *pair, "-o", picture)
+    assert done.returncode == 0, done.stderr
+    assert ks.read(picture).pixels.shape[:2] == ks.read(SHARP).pixels.shape[:2]
+    assert kernel_space("sample", SHAPES, *plain, "-n", 0).returncode == 2
