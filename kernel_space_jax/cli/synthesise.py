@@ -50,11 +50,11 @@ def interpolate(
     """Blur an image with the blurs between those of two pairs."""
     space = _space(weight_file)
     ends = []
-    for pair in (first, last):
-        x, y = (ks.read(path).pixels for path in pair)
+    for sharp, blurry in (first, last):
+        x, y = ks.read(sharp).pixels, ks.read(blurry).pixels
         ends.append(ks.extract_blur(x, y, space)[1])
     photo = ks.read(image)
-    _write_all(photo, image.stem, list(codes.between(*ends, count)), space, output)
+    _write_all(photo, image.stem, list(codes.between(ends[0], ends[1], count)), space, output)
 
 
 @app.command("show-kernel")

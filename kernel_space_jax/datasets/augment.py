@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-import jax
+import jax.numpy as jnp
 import numpy as np
 
 from kernel_space_jax import images
@@ -52,10 +52,10 @@ def augment(
         assert source.sharp is not None and source.blurry is not None
         operator, k = extract_blur(source.sharp, source.blurry, weights)
         again, blurry = transfer(operator, k, [source.sharp, x])
-        found = float(psnr(jax.numpy.asarray(again)[None], source.blurry[None])[0])
+        found = psnr(jnp.asarray(again)[None], jnp.asarray(source.blurry)[None])
         images.write(output / "sharp" / f"{name}.png", images.Photo(x))
         images.write(output / "blurry" / f"{name}.png", images.Photo(blurry))
-        line = {"name": name, "blur of": source.name, "reconstruction": found}
+        line = {"name": name, "blur of": source.name, "reconstruction": float(found[0])}
         with (output / LOG).open("a") as file:
             file.write(json.dumps(line) + "\n")
         made += 1
