@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# Makes docs/results.md again, and the report page of its runs. From the root of a
+# checkout whose data/ holds levin09, gopro, kohler, kodak24 and bsds500 (docs/data.md).
+set -euo pipefail
+score() { kernel-space evaluate "$@" --table docs/results.md; }
+
+for set in levin:levin09 pairs:gopro kohler:kohler; do
+  python scripts/prepare_outside.py "${set%%:*}:data/${set##*:}" -o "outside/${set##*:}"
+done
+score --data levin:data/levin09 --method blurry --method known-kernel \
+  --results skimage-rl=outside/levin09 --results inputs=data/levin09/blurry \
+  -o runs/levin --title "Levin, 8 of the 32 images"
+score --data pairs:data/gopro --method blurry --results skimage-unsharp=outside/gopro \
+  --published gopro --also ssim-3d --also ms-ssim \
+  -o runs/gopro --title "GoPro, 11 training pairs"
+score --data kohler:data/kohler --protocol kohler-proxy --method blurry \
+  --results skimage-unsharp=outside/kohler -o runs/kohler --title "Köhler, proxy"
+score --data pairs:data/gopro --protocol aligned --method blurry \
+  --results skimage-unsharp=outside/gopro \
+  -o runs/gopro-aligned --title "GoPro, 11 training pairs, aligned"
+for set in bsds500 kodak24; do
+  score --data "images:data/$set" --protocol non-blind --limit 20 \
+    --method blurry --method wiener --method known-kernel --method published-rl \
+    --method richardson-lucy --method half-quadratic \
+    -o "runs/non-blind-$set" --title "Known per-pixel blur, $set"
+done
+score --data images:data/kodak24 --method blurry --method known-kernel \
+  --sweep noise,kernel-length,jpeg,gamma --limit 4 \
+  -o runs/sweep --title "Sweep, 4 Kodak images"
+kernel-space report runs/levin runs/gopro runs/kohler runs/non-blind-bsds500 runs/sweep \
+  -o page --images 12
