@@ -16,6 +16,7 @@ from kernel_space_jax.errors import UserError
 from kernel_space_jax.images import match_channels
 from kernel_space_jax.models.two_heads import TwoHeads
 from kernel_space_jax.operators import KernelField
+from kernel_space_jax.operators.basis import reduced
 from kernel_space_jax.operators.camera import GAMMA
 from kernel_space_jax.solvers import Restoration, half_quadratic, richardson_lucy
 from kernel_space_jax.solvers.tiles import blend
@@ -23,6 +24,8 @@ from kernel_space_jax.weights import Weights
 
 SOLVERS = {"richardson-lucy": richardson_lucy, "half-quadratic": half_quadratic}
 
+# Blind methods; "auto" takes what suits the machine, so far always the basis.
+METHODS = ("auto", "basis")
 # A photo of up to this many pixels a side is seen as a whole.
 TILE = 1280
 OVERLAP = 128
@@ -79,7 +82,7 @@ def deblur(
     def one(part: np.ndarray) -> np.ndarray:
         nonlocal steps
         field = find_field(part, network)
-        found = restore(jnp.asarray(part)[None], field)
+        found = restore(jnp.asarray(part)[None], reduced(field))
         steps = max(steps, int(found.steps[0]))
         return np.asarray(jnp.clip(found.x[0], 0, 1))
 

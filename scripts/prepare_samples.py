@@ -1,4 +1,4 @@
-"""Makes data/samples: dead-leaves pictures, and one of them under a camera shake.
+"""Makes data/samples: dead leaves, some under a camera shake, some moving apart.
 
     python scripts/prepare_samples.py
 
@@ -15,6 +15,7 @@ from kernel_space_jax.synthesis import (
     add_noise,
     blur_uniform,
     dead_leaves,
+    scene,
     shake_kernel,
 )
 
@@ -25,7 +26,7 @@ NOISE = 0.002
 
 
 def main() -> None:
-    """Writes the three pictures."""
+    """Writes the five pictures."""
     margin = KERNEL_SIZE // 2
     wide = dead_leaves(jax.random.key(1), (HEIGHT + 2 * margin, WIDTH + 2 * margin))
     h = shake_kernel(jax.random.key(11), KERNEL_SIZE, exposures=(1.0,))
@@ -34,10 +35,14 @@ def main() -> None:
     )
     inside = slice(margin, -margin), slice(margin, -margin)
     other = dead_leaves(jax.random.key(2), (HEIGHT, WIDTH), smallest=8, texture=0.05)
+    still = dead_leaves(jax.random.key(5), (HEIGHT, WIDTH), smallest=3, texture=0.05)
+    moving = scene(jax.random.key(8), still, objects=2, brightness=0.0)
     for name, image in (
         ("leaves_sharp", wide[inside]),
         ("leaves_blurry", blurry[inside]),
         ("shapes_sharp", other),
+        ("moving_sharp", still),
+        ("moving_blurry", moving.y),
     ):
         ks.write(FOLDER / f"{name}.png", ks.Photo(np.asarray(image)))
 

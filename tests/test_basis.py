@@ -10,7 +10,7 @@ from golden import Golden, largest_difference
 
 from kernel_space_jax.losses import kernel_error, reblur, region_weights
 from kernel_space_jax.operators import Basis, Camera, KernelField, to_convention
-from kernel_space_jax.operators.basis import inside
+from kernel_space_jax.operators.basis import inside, reduced
 from kernel_space_jax.operators.camera import (
     saturate,
     saturation_slope,
@@ -238,3 +238,18 @@ def test_regions_count_alike():
     # Ten pixels of one region weigh what ninety of the other do; the third is absent.
     np.testing.assert_allclose(jnp.sum(w * masks[..., 1]), 0.5, rtol=1e-5)
     np.testing.assert_allclose(w[0, 9, 9], 0.5 / 90, rtol=1e-5)
+
+
+def test_a_reduced_field_blurs_the_same():
+    """Seven kernels that are mixtures of three need no more than the next rank."""
+    three = field(0, (24, 30), (5, 5), count=3, batch=2).kernels
+    mixing = random(5, 2, 7, 3)
+    mixing = mixing / mixing.sum(-1, keepdims=True)
+    kernels = jnp.einsum("nbc,ncij->nbij", mixing, three)
+    whole = KernelField(kernels, field(1, (24, 30), (5, 5), count=7).masks)
+    few = reduced(whole)
+    assert few.kernels.shape == (2, 4, 5, 5) and few.masks.shape == (2, 24, 30, 4)
+    x = random(2, 2, 24, 30, 3)
+    np.testing.assert_allclose(Basis()(x, few), Basis()(x, whole), atol=2e-3)
+    exact = reduced(whole, tolerance=0.0)
+    np.testing.assert_allclose(Basis()(x, exact), Basis()(x, whole), atol=1e-5)

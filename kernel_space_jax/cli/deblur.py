@@ -12,7 +12,7 @@ from rich.progress import Progress
 import kernel_space_jax as ks
 from kernel_space_jax import images, weights
 from kernel_space_jax.cli.app import app, err, out, result_paths
-from kernel_space_jax.deblur import SOLVERS, TILE, find_solver
+from kernel_space_jax.deblur import METHODS, SOLVERS, TILE, find_solver
 from kernel_space_jax.drawing import draw_field
 from kernel_space_jax.operators import KernelField
 from kernel_space_jax.operators.camera import GAMMA
@@ -30,6 +30,9 @@ DEFAULT_NETWORK = Path("basis")
 def deblur(
     photos: Photos,
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder of results.")],
+    method: Annotated[
+        str, typer.Option(help=f"How k is found: {', '.join(METHODS)}.")
+    ] = "auto",
     weight_file: Network = DEFAULT_NETWORK,
     solver: Annotated[
         str, typer.Option(help=f"How x is found: {', '.join(SOLVERS)}.")
@@ -48,6 +51,9 @@ def deblur(
     ] = False,
 ) -> None:
     """Take the blur out of photos: each pixel's kernel is found, and undone."""
+    if method not in METHODS:
+        known = ", ".join(METHODS)
+        raise ks.UserError(f"there is no method '{method}'; choose one of {known}")
     find_solver(solver)
     network = weights.load(weight_file)
     inputs = [ks.read(photo) for photo in photos]

@@ -54,7 +54,9 @@ def interpolate(
         x, y = ks.read(sharp).pixels, ks.read(blurry).pixels
         ends.append(ks.extract_blur(x, y, space)[1])
     photo = ks.read(image)
-    _write_all(photo, image.stem, list(codes.between(ends[0], ends[1], count)), space, output)
+    _write_all(
+        photo, image.stem, list(codes.between(ends[0], ends[1], count)), space, output
+    )
 
 
 @app.command("show-kernel")
