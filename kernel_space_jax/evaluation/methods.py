@@ -18,6 +18,7 @@ from kernel_space_jax.datasets import Record
 from kernel_space_jax.errors import UserError
 from kernel_space_jax.evaluation.protocol import Restored
 from kernel_space_jax.images import match_channels
+from kernel_space_jax.models.kernel_space import KernelSpace
 from kernel_space_jax.solvers import (
     Restoration,
     half_quadratic,
@@ -26,6 +27,7 @@ from kernel_space_jax.solvers import (
 )
 from kernel_space_jax.solvers import restore as restore_with_kernel
 from kernel_space_jax.solvers import wiener as wiener_with_kernel
+from kernel_space_jax.synthesis import extract_blur, transfer
 
 
 @dataclass(frozen=True)
@@ -86,10 +88,24 @@ def _per_pixel(solve: Callable[..., Restoration], record: Record) -> Restored:
     return Restored(np.asarray(jnp.clip(x[0], 0, 1)))
 
 
+def _moved_blur(space: weights.Weights | None, record: Record) -> Restored:
+    """The blur between the images of a pair, put on a target."""
+    pair, target = record.extras.get("pair"), record.extras.get("target")
+    if pair is None or target is None:
+        raise UserError(
+            f"{record.name} has no pair to take blur from; "
+            "the protocol levin-transfer makes images that have one"
+        )
+    operator, k = extract_blur(*pair, space)
+    (image,) = transfer(operator, k, [target])
+    return Restored(image)
+
+
 METHODS: dict[str, Callable[[Record], Restored]] = {
     "blurry": blurry,
     "known-kernel": known_kernel,
     "wiener": wiener,
+    "uniform-transfer": partial(_moved_blur, None),
     "richardson-lucy": partial(_per_pixel, richardson_lucy),
     "half-quadratic": partial(_per_pixel, half_quadratic),
     "published-rl": partial(_per_pixel, partial(published_richardson_lucy, steps=30)),
@@ -105,9 +121,16 @@ def named(name: str) -> Method:
 
 
 def from_weights(path: Path) -> Method:
-    """The restorer in a weight file: a network that maps (N, H, W, 3) to the same."""
+    """The method in a weight file: a restorer, (N, H, W, 3) to the same, or a space.
+
+    A kernel space moves blur, which the protocol levin-transfer asks for.
+    """
     module, variables = weights.load(path)
     kind = type(module).__name__
+    digest = weights.read_header(path)["sha256"]
+    if isinstance(module, KernelSpace):
+        moved = partial(_moved_blur, weights.Weights(module, variables))
+        return Method(path.stem, f"{kind} {digest}", moved)
     image = jax.ShapeDtypeStruct((1, 256, 256, 3), jnp.float32)
     try:
         answer = jax.eval_shape(module.apply, variables, image)
@@ -126,5 +149,4 @@ def from_weights(path: Path) -> Method:
         x = apply(variables, jnp.asarray(y)[None])
         return Restored(np.asarray(x)[0])
 
-    digest = weights.read_header(path)["sha256"]
     return Method(path.stem, f"{kind} {digest}", restore)

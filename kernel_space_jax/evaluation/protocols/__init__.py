@@ -6,12 +6,22 @@ from kernel_space_jax.evaluation.protocols.aligned import ALIGNED
 from kernel_space_jax.evaluation.protocols.kohler import KOHLER, KOHLER_PROXY
 from kernel_space_jax.evaluation.protocols.lai import LAI
 from kernel_space_jax.evaluation.protocols.levin import LEVIN
+from kernel_space_jax.evaluation.protocols.levin_transfer import LEVIN_TRANSFER
 from kernel_space_jax.evaluation.protocols.non_blind import NON_BLIND
 from kernel_space_jax.evaluation.protocols.pairs import PAIRS
 
 PROTOCOLS = {
     protocol.name: protocol
-    for protocol in (PAIRS, ALIGNED, LEVIN, LAI, KOHLER, KOHLER_PROXY, NON_BLIND)
+    for protocol in (
+        PAIRS,
+        ALIGNED,
+        LEVIN,
+        LAI,
+        KOHLER,
+        KOHLER_PROXY,
+        NON_BLIND,
+        LEVIN_TRANSFER,
+    )
 }
 
 

@@ -1,0 +1,59 @@
+"""The protocol of blur transfer: every pair of images, each kernel a group."""
+
+import numpy as np
+import pytest
+
+from kernel_space_jax import UserError
+from kernel_space_jax.datasets import Record
+from kernel_space_jax.evaluation.methods import named
+from kernel_space_jax.evaluation.protocols.levin_transfer import (
+    LEVIN_TRANSFER,
+    TransferProblems,
+    score,
+)
+
+
+class Levin:
+    """Two images under two kernels, as the reader of Levin's set names them."""
+
+    names = ["im1_ker1", "im2_ker1", "im1_ker2", "im2_ker2"]
+
+    def __getitem__(self, index: int) -> Record:
+        random = np.random.default_rng(index % 2).random((96, 80, 1), np.float32)
+        sharp = np.repeat(random, 3, -1)
+        return Record(self.names[index], sharp, sharp, self.extras(index))
+
+    def extras(self, index: int) -> dict:
+        h = np.random.default_rng(10 + index // 2).random((15, 15), np.float32) ** 8
+        return {"kernel": h / h.sum(), "grey": True}
+
+
+@pytest.fixture(scope="module")
+def problems():
+    return TransferProblems(Levin())  # type: ignore[arg-type]
+
+
+def test_each_ordered_pair_under_each_kernel(problems):
+    assert problems.names == [
+        "kernel 1/im1-to-im2",
+        "kernel 1/im2-to-im1",
+        "kernel 2/im1-to-im2",
+        "kernel 2/im2-to-im1",
+    ]
+    assert [problems[i].group for i in (0, 2)] == ["kernel 1", "kernel 2"]
+
+
+def test_least_squares_is_nearly_perfect_and_no_blur_is_not(problems):
+    record = problems[1].record
+    none, uniform = (
+        score(record, named(name).restore(record))["PSNR"]
+        for name in ("blurry", "uniform-transfer")
+    )
+    assert uniform > none + 8
+    with pytest.raises(UserError, match="no pair to take blur from"):
+        named("uniform-transfer").restore(record._replace(extras={}))
+
+
+def test_the_talks_eight_figures():
+    assert len(LEVIN_TRANSFER.published) == 8
+    assert LEVIN_TRANSFER.published[3].values == {"PSNR": 53.74}
