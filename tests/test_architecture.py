@@ -12,8 +12,7 @@ FLOORS = [
     {"models"},
     {"weights", "operators", "metrics"},
     {"losses", "synthesis", "datasets", "drawing"},
-    {"training", "solvers", "evaluation"},
-    {"deblur"},
+    {"training", "solvers", "evaluation", "deblur"},
     {"cli", "__init__", "__main__"},
 ]
 

@@ -8,6 +8,8 @@ from test_cli import BLURRY, assert_one_sentence, kernel_space
 
 import kernel_space_jax as ks
 from kernel_space_jax import weights
+from kernel_space_jax.datasets import Record
+from kernel_space_jax.evaluation.methods import from_weights
 from kernel_space_jax.models.two_heads import TwoHeads
 from kernel_space_jax.solvers import richardson_lucy
 
@@ -34,6 +36,12 @@ def test_it_is_the_network_and_then_the_solver(network):
     x = richardson_lucy(jnp.asarray(photo)[None], field).x[0]
     np.testing.assert_allclose(found.image, jnp.clip(x, 0, 1), atol=5e-3)
     assert found.steps == 30
+
+
+def test_it_is_a_method_of_evaluations(network, file):
+    photo = ks.read(BLURRY).pixels[:70, :64]
+    found = from_weights(file).restore(Record("photo", photo, None, {})).image
+    np.testing.assert_allclose(found, ks.deblur(photo, network).image, atol=1e-6)
 
 
 def test_a_grey_photo_stays_grey_and_tiles_are_counted(network):

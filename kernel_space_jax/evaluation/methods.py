@@ -15,10 +15,12 @@ import numpy as np
 
 from kernel_space_jax import weights
 from kernel_space_jax.datasets import Record
+from kernel_space_jax.deblur import deblur
 from kernel_space_jax.errors import UserError
 from kernel_space_jax.evaluation.protocol import Restored
 from kernel_space_jax.images import match_channels
 from kernel_space_jax.models.kernel_space import KernelSpace
+from kernel_space_jax.models.two_heads import TwoHeads
 from kernel_space_jax.solvers import (
     Restoration,
     half_quadratic,
@@ -101,6 +103,11 @@ def _moved_blur(space: weights.Weights | None, record: Record) -> Restored:
     return Restored(image)
 
 
+def _found_blur(network: weights.Weights, record: Record) -> Restored:
+    """What `kernel-space deblur` makes of the photo, told nothing else."""
+    return Restored(deblur(observed(record), network).image)
+
+
 METHODS: dict[str, Callable[[Record], Restored]] = {
     "blurry": blurry,
     "known-kernel": known_kernel,
@@ -123,7 +130,8 @@ def named(name: str) -> Method:
 def from_weights(path: Path) -> Method:
     """The method in a weight file: a restorer, (N, H, W, 3) to the same, or a space.
 
-    A kernel space moves blur, which the protocol levin-transfer asks for.
+    A kernel space moves blur, which the protocol levin-transfer asks for; a two-headed
+    network finds blur, and Richardson-Lucy takes it out.
     """
     module, variables = weights.load(path)
     kind = type(module).__name__
@@ -131,6 +139,9 @@ def from_weights(path: Path) -> Method:
     if isinstance(module, KernelSpace):
         moved = partial(_moved_blur, weights.Weights(module, variables))
         return Method(path.stem, f"{kind} {digest}", moved)
+    if isinstance(module, TwoHeads):
+        found = partial(_found_blur, weights.Weights(module, variables))
+        return Method(path.stem, f"{kind} {digest}", found)
     image = jax.ShapeDtypeStruct((1, 256, 256, 3), jnp.float32)
     try:
         answer = jax.eval_shape(module.apply, variables, image)
