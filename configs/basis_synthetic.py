@@ -18,6 +18,8 @@ def get_config(size: str = "compact") -> Config:
     # Photos of things at rest are to be told from blurry ones.
     config.data.still = 0.2
     config.model.start = "he"
+    config.model.relative = True
+    config.model.kernel_weight = 0.1
     if size == "full":
         config.data.crop = 256
         config.batch_size = 8

@@ -219,6 +219,9 @@ def test_losses():
         )
         np.testing.assert_allclose(plain, each.mean(), rtol=1e-4)
         np.testing.assert_allclose(weighted, jnp.sum(w * each) / 2, rtol=1e-4)
+        power = jnp.sum(jnp.abs(own(truth)) ** p, (-2, -1))
+        share = kernel_error(k, truth, p=p, relative=True)
+        np.testing.assert_allclose(share, (each / power).mean(), rtol=1e-4)
         assert kernel_error(truth, truth, p=p) < 1e-6
         gradient = jax.grad(lambda k, p=p: kernel_error(k, truth, p=p))(k)
         assert all(bool(jnp.isfinite(g).all()) for g in jax.tree.leaves(gradient))

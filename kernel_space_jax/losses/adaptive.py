@@ -13,6 +13,9 @@ from jax import Array, lax
 from kernel_space_jax.operators.basis import Basis, KernelField
 from kernel_space_jax.operators.camera import GAMMA, Camera
 
+# No kernel of 65x65 pixels has less power: that is one spread evenly over a third.
+SMALLEST_POWER = 7e-4
+
 
 def region_weights(masks: Array) -> Array:
     """w that lets every region of masks (N, H, W, B) count alike: (N, H, W).
@@ -50,8 +53,12 @@ def kernel_error(
     *,
     weights: Array | None = None,
     p: int = 2,
+    relative: bool = False,
 ) -> Array:
     """L_kernel of a field beside the true one, kernels of one size, p = 1 or 2 -> ().
+
+    `relative` divides a pixel's error by ||h_i||_p^p: with p = 2 what stands still, a
+    single point, would otherwise count thirty times as much as what is blurred.
 
     The kernels of all pixels are never in memory at once: for p = 2 the products of
     the two bases are enough, for p = 1 they are made row by row.
@@ -75,7 +82,18 @@ def kernel_error(
         errors = jnp.moveaxis(lax.map(row, jnp.moveaxis(mixing, 1, 0)), 0, 1)
     else:
         raise ValueError(f"p is 1 or 2, not {p}")
+    if relative:
+        errors = errors / jnp.maximum(_power(truth, p), SMALLEST_POWER)
     return _weighted(errors, weights)
+
+
+def _power(field: KernelField, p: int) -> Array:
+    """||h_i||_p^p of non-negative kernels, for each pixel: (N, H, W)."""
+    if p == 1:
+        return jnp.sum(field.masks, -1)
+    rows = field.kernels.reshape(*field.kernels.shape[:2], -1)
+    products = jnp.einsum("nbt,nct->nbc", rows, rows)
+    return jnp.einsum("nhwb,nbc,nhwc->nhw", field.masks, products, field.masks)
 
 
 def _weighted(errors: Array, weights: Array | None) -> Array:

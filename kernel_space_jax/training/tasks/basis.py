@@ -34,6 +34,7 @@ def options() -> Config:
     model.kernel_scales = 5
     model.kernel_weight = 1.0
     model.p = 2
+    model.relative = False  # kernels of little power count as much as sharp ones
     model.start = "published"  # or "he"
     return model
 
@@ -66,7 +67,13 @@ def build(config: Config, descent: Descent) -> "BasisTask":
             )
         start = variables["params"]
     return BasisTask(
-        module, descent, model.kernel_weight, model.p, start, model.start == "he"
+        module,
+        descent,
+        model.kernel_weight,
+        model.p,
+        model.relative,
+        start,
+        he=model.start == "he",
     )
 
 
@@ -78,6 +85,7 @@ class BasisTask:
     descent: Descent
     kernel_weight: float = 1.0
     p: int = 2
+    relative: bool = False
     start: Params | None = None
     he: bool = False
 
@@ -122,7 +130,9 @@ class BasisTask:
         x, y = batch["sharp"], batch["blurry"]
         found = self._field(params, y)
         regions = region_weights(batch["masks"])
-        kernels = kernel_error(found, _truth(batch), weights=regions, p=self.p)
+        kernels = kernel_error(
+            found, _truth(batch), weights=regions, p=self.p, relative=self.relative
+        )
         again = reblur(found, x, y, weights=regions)
         return again + self.kernel_weight * kernels, {
             "reblur": again,
@@ -135,15 +145,12 @@ def _truth(batch: Batch) -> KernelField:
 
 
 def _relative_error(found: KernelField, truth: KernelField) -> Array:
-    """L_kernel over that of no kernel at all, of each image: (N,)."""
+    """L_kernel of each image, relative to the true kernels' power: (N,)."""
 
     def one(found: KernelField, truth: KernelField) -> Array:
         found, truth = jax.tree.map(lambda a: a[None], (found, truth))
         w = region_weights(truth.masks)
-        nothing = truth._replace(kernels=jnp.zeros_like(truth.kernels))
-        return kernel_error(found, truth, weights=w) / kernel_error(
-            nothing, truth, weights=w
-        )
+        return kernel_error(found, truth, weights=w, relative=True)
 
     return jax.vmap(one)(found, truth)
 
