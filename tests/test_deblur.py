@@ -4,12 +4,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from test_cli import BLURRY, assert_one_sentence, kernel_space
+from test_cli import BLURRY, SHARP, assert_one_sentence, kernel_space
 
 import kernel_space_jax as ks
 from kernel_space_jax import weights
 from kernel_space_jax.datasets import Record
 from kernel_space_jax.evaluation.methods import from_weights
+from kernel_space_jax.metrics import best_shift, psnr
 from kernel_space_jax.models.two_heads import TwoHeads
 from kernel_space_jax.solvers import richardson_lucy
 
@@ -35,7 +36,6 @@ def test_it_is_the_network_and_then_the_solver(network):
     field = ks.find_field(photo, network)
     x = richardson_lucy(jnp.asarray(photo)[None], field).x[0]
     np.testing.assert_allclose(found.image, jnp.clip(x, 0, 1), atol=5e-3)
-    assert found.steps == 30
 
 
 def test_it_is_a_method_of_evaluations(network, file):
@@ -83,6 +83,22 @@ def test_mistakes_are_one_sentence(tmp_path, file):
     own = kernel_space("deblur", BLURRY, "-o", BLURRY.parent, "--weights", file)
     assert_one_sentence(own, "would overwrite its own input")
     assert not out.exists()
+
+
+def test_one_kernel_for_all(tmp_path):
+    """The sample's shake is found well enough to win 3 dB."""
+    out = tmp_path / "out"
+    done = kernel_space(
+        "deblur", BLURRY, "-o", out, "--method", "map", "--kernel-size", 23, "--sheet"
+    )
+    assert done.returncode == 0, done.stderr
+    x, y, z = (ks.read(p).pixels for p in (SHARP, BLURRY, out / BLURRY.name))
+    x, y, z = (jnp.asarray(i).mean(-1, keepdims=True)[None] for i in (x, y, z))
+    before, after = best_shift(x, y), best_shift(x, z)
+    gain = psnr(after.x, after.z) - psnr(before.x, before.z)
+    assert float(gain[0]) > 3
+    with pytest.raises(ks.UserError, match="odd size from 3 to 128"):
+        ks.deblur_uniform(ks.read(BLURRY).pixels, 24)
 
 
 def test_what_is_no_photo_is_refused(network):

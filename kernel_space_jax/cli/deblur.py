@@ -1,18 +1,19 @@
 """Verbs that look for blur in photos, and take it out."""
 
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import jax.numpy as jnp
 import numpy as np
 import typer
 from rich.markup import escape
-from rich.progress import Progress
+from rich.progress import Progress, TaskID
 
 import kernel_space_jax as ks
 from kernel_space_jax import images, weights
 from kernel_space_jax.cli.app import app, err, out, result_paths
-from kernel_space_jax.deblur import METHODS, SOLVERS, TILE, find_solver
+from kernel_space_jax.deblur import KERNEL_SIZE, METHODS, SOLVERS, TILE, find_solver
 from kernel_space_jax.drawing import draw_field
 from kernel_space_jax.operators import KernelField
 from kernel_space_jax.operators.camera import GAMMA
@@ -31,18 +32,21 @@ def deblur(
     photos: Photos,
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder of results.")],
     method: Annotated[
-        str, typer.Option(help=f"How k is found: {', '.join(METHODS)}.")
-    ] = "auto",
+        str, typer.Option(help="basis: a kernel for each pixel. map: one for all.")
+    ] = METHODS[0],
     weight_file: Network = DEFAULT_NETWORK,
     solver: Annotated[
-        str, typer.Option(help=f"How x is found: {', '.join(SOLVERS)}.")
+        str, typer.Option(help=f"basis: how x is found, {' or '.join(SOLVERS)}.")
     ] = "richardson-lucy",
     gamma: Annotated[
-        float, typer.Option(min=0.1, help="Of the camera; 1 for linear photos.")
+        float, typer.Option(min=0.1, help="basis: of the camera; 1 for linear photos.")
     ] = GAMMA,
     saturation: Annotated[
-        bool, typer.Option(help="Clipped pixels say only that they are bright.")
+        bool, typer.Option(help="basis: clipped pixels say only that they are bright.")
     ] = True,
+    kernel_size: Annotated[
+        int, typer.Option(help="map: the kernel has at most these pixels a side.")
+    ] = KERNEL_SIZE,
     tile: Annotated[
         int, typer.Option(min=256, help="Larger photos are cut to this, and blended.")
     ] = TILE,
@@ -50,42 +54,43 @@ def deblur(
         bool, typer.Option("--sheet", help="Also write NAME_sheet.png: what was found.")
     ] = False,
 ) -> None:
-    """Take the blur out of photos: each pixel's kernel is found, and undone."""
+    """Take the blur out of photos: it is found in them, and undone."""
     if method not in METHODS:
         known = ", ".join(METHODS)
         raise ks.UserError(f"there is no method '{method}'; choose one of {known}")
     find_solver(solver)
-    network = weights.load(weight_file)
+    network = weights.load(weight_file) if method == "basis" else None
     inputs = [ks.read(photo) for photo in photos]
     results = result_paths(photos, output)
     with Progress(console=err, transient=True) as bar:
         for path, photo in zip(results, inputs, strict=True):
             task = bar.add_task(path.name, total=None)
-            found = ks.deblur(
-                photo.pixels,
-                network,
-                solver=solver,
-                gamma=gamma,
-                saturates=saturation,
-                tile=tile,
-                tell=lambda done, total, task=task: bar.update(
-                    task, completed=done, total=total
-                ),
-            )
+            options: dict[str, Any] = {
+                "tile": tile,
+                "tell": partial(_advance, bar, task),
+            }
+            if network is None:
+                found = ks.deblur_uniform(photo.pixels, kernel_size, **options)
+            else:
+                options |= {"solver": solver, "gamma": gamma, "saturates": saturation}
+                found = ks.deblur(photo.pixels, network, **options)
             ks.write(path, photo._replace(pixels=found.image))
-            out.print(f"{escape(str(path))}: at most {found.steps} steps")
+            out.print(escape(str(path)))
             if sheet:
-                pictures = {
-                    "photo": photo.pixels,
-                    "deblurred": found.image,
-                    "its kernels": _drawn(
-                        photo.pixels, ks.find_field(photo.pixels, network)
-                    ),
-                }
+                pictures = {"photo": photo.pixels, "deblurred": found.image}
+                if found.kernel is not None:
+                    pictures["kernel"] = found.kernel[..., None] / found.kernel.max()
+                if network is not None:
+                    field = ks.find_field(photo.pixels, network)
+                    pictures["its kernels"] = _drawn(photo.pixels, field)
                 page = images.contact_sheet(list(pictures.values()), list(pictures))
                 name = path.with_name(f"{path.stem}_sheet.png")
                 ks.write(name, ks.Photo(page))
                 out.print(escape(str(name)))
+
+
+def _advance(bar: Progress, task: TaskID, done: int, total: int) -> None:
+    bar.update(task, completed=done, total=total)
 
 
 @app.command()

@@ -15,7 +15,7 @@ import numpy as np
 
 from kernel_space_jax import weights
 from kernel_space_jax.datasets import Record
-from kernel_space_jax.deblur import deblur
+from kernel_space_jax.deblur import KERNEL_SIZE, deblur, deblur_uniform
 from kernel_space_jax.errors import UserError
 from kernel_space_jax.evaluation.protocol import Restored
 from kernel_space_jax.images import match_channels
@@ -98,7 +98,8 @@ def _moved_blur(space: weights.Weights | None, record: Record) -> Restored:
             f"{record.name} has no pair to take blur from; "
             "the protocol levin-transfer makes images that have one"
         )
-    operator, k = extract_blur(*pair, space)
+    sharp, blurry = pair
+    operator, k = extract_blur(sharp, blurry, space)
     (image,) = transfer(operator, k, [target])
     return Restored(image)
 
@@ -108,10 +109,19 @@ def _found_blur(network: weights.Weights, record: Record) -> Restored:
     return Restored(deblur(observed(record), network).image)
 
 
+def blind_uniform(record: Record) -> Restored:
+    """One kernel for the photo, found in it: at most as large as the true one's box."""
+    h = record.extras.get("kernel")
+    size = KERNEL_SIZE if h is None else max(h.shape)
+    found = deblur_uniform(observed(record), size)
+    return Restored(found.image, found.kernel)
+
+
 METHODS: dict[str, Callable[[Record], Restored]] = {
     "blurry": blurry,
     "known-kernel": known_kernel,
     "wiener": wiener,
+    "map-size-known": blind_uniform,
     "uniform-transfer": partial(_moved_blur, None),
     "richardson-lucy": partial(_per_pixel, richardson_lucy),
     "half-quadratic": partial(_per_pixel, half_quadratic),

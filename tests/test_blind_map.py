@@ -1,0 +1,57 @@
+"""The MAP start: its projections, and kernels that it finds again."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import ndimage
+from test_solvers_non_blind import blurred, scene
+
+from kernel_space_jax.metrics import kernel_similarity
+from kernel_space_jax.solvers import blind_map
+from kernel_space_jax.solvers.blind_map import island_mass, project
+
+
+def test_projection_is_the_nearest_of_the_simplex():
+    h = jnp.asarray(np.random.default_rng(0).normal(size=(5, 5)), jnp.float32)
+    found = project(h)
+    assert found.min() >= 0 and float(found.sum()) == pytest.approx(1, abs=1e-5)
+    np.testing.assert_allclose(project(found), found, atol=1e-6)
+    # Nearest: what was taken away is the same wherever something is left.
+    taken = (h - found)[found > 0]
+    np.testing.assert_allclose(taken, taken[0], atol=1e-5)
+    assert (h[found == 0] <= taken[0] + 1e-5).all()
+
+
+def test_islands_are_weighed_as_scipy_finds_them():
+    h = np.random.default_rng(1).random((21, 21)).astype(np.float32)
+    h = h * (h > 0.7)
+    labels, count = ndimage.label(h > 0, np.ones((3, 3)))
+    sums = ndimage.sum_labels(h, labels, np.arange(count + 1))
+    np.testing.assert_allclose(island_mass(jnp.asarray(h)), sums[labels], rtol=1e-5)
+
+
+def kernels():
+    along = jnp.zeros((9, 9)).at[4, 1:8].set(1 / 7)
+    corner = jnp.zeros((9, 9)).at[1:7, 3].set(1.0).at[6, 3:8].set(1.0)
+    return jnp.stack([along, corner / corner.sum()])
+
+
+def test_kernels_are_found_and_photos_do_not_meet():
+    pairs = [blurred(scene(8 + i, 120, 130), h, 0.003) for i, h in enumerate(kernels())]
+    y = jnp.concatenate([y for _, y in pairs])
+    both = blind_map(y, 9)
+    np.testing.assert_allclose(both.h.sum((1, 2)), 1, atol=1e-5)
+    assert float(both.h.min()) >= 0 and (both.error < 0.3).all()
+    # A point would be alike by 0.38 and 0.30.
+    assert (kernel_similarity(both.h, kernels()) > 0.7).all()
+    alone = blind_map(y[1:], 9)
+    assert float(kernel_similarity(alone.h, both.h[1:])[0]) > 0.99
+
+
+def test_odd_photos_stay_finite():
+    y = jnp.stack([jnp.zeros((40, 40, 1)), jnp.ones((40, 40, 1))])
+    noise = jax.random.uniform(jax.random.key(0), (1, 40, 40, 1))
+    found = blind_map(jnp.concatenate([y, noise]), 9)
+    assert jnp.isfinite(found.h).all()
+    np.testing.assert_allclose(found.h.sum((1, 2)), 1, atol=1e-5)
