@@ -1,5 +1,5 @@
 # Two commands; each makes its own environment with nothing but Python >= 3.11.
-#   make demo   extract a blur from a pair, move it to another image, show the result
+#   make demo   take the blur out of a photo; move a blur to another image; show both
 #   make test   lint, types and the test suite
 PYTHON ?= python3
 VENV := .venv
@@ -11,9 +11,11 @@ TEST_STAMP := $(VENV)/.test-installed
 .PHONY: demo test lint lock
 
 demo: $(STAMP)
+	$(BIN)/kernel-space deblur data/samples/leaves_blurry.png -o demo/deblurred \
+	  --method map --kernel-size 23 --sheet
 	$(BIN)/kernel-space transfer --sharp data/samples/leaves_sharp.png \
 	  --blurry data/samples/leaves_blurry.png data/samples/shapes_sharp.png \
-	  -o demo --sheet
+	  -o demo/transferred --sheet
 
 test: $(TEST_STAMP) lint
 	$(BIN)/python -m pytest

@@ -8,7 +8,8 @@ for set in levin:levin09 pairs:gopro kohler:kohler; do
   python scripts/prepare_outside.py "${set%%:*}:data/${set##*:}" -o "outside/${set##*:}"
 done
 score --data levin:data/levin09 --method blurry --method known-kernel \
-  --results skimage-rl=outside/levin09 --results inputs=data/levin09/blurry \
+  --method map-size-known --results skimage-rl=outside/levin09 \
+  --results inputs=data/levin09/blurry \
   -o runs/levin --title "Levin, 8 of the 32 images"
 score --data pairs:data/gopro --method blurry --results skimage-unsharp=outside/gopro \
   --published gopro --also ssim-3d --also ms-ssim \
