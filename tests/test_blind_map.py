@@ -1,26 +1,14 @@
-"""The MAP start: its projections, and kernels that it finds again."""
+"""The MAP start: its islands, and kernels that it finds again."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pytest
 from scipy import ndimage
 from test_solvers_non_blind import blurred, scene
 
 from kernel_space_jax.metrics import kernel_similarity
 from kernel_space_jax.solvers import blind_map
-from kernel_space_jax.solvers.blind_map import island_mass, project
-
-
-def test_projection_is_the_nearest_of_the_simplex():
-    h = jnp.asarray(np.random.default_rng(0).normal(size=(5, 5)), jnp.float32)
-    found = project(h)
-    assert found.min() >= 0 and float(found.sum()) == pytest.approx(1, abs=1e-5)
-    np.testing.assert_allclose(project(found), found, atol=1e-6)
-    # Nearest: what was taken away is the same wherever something is left.
-    taken = (h - found)[found > 0]
-    np.testing.assert_allclose(taken, taken[0], atol=1e-5)
-    assert (h[found == 0] <= taken[0] + 1e-5).all()
+from kernel_space_jax.solvers.blind_map import island_mass
 
 
 def test_islands_are_weighed_as_scipy_finds_them():

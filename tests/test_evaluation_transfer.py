@@ -11,6 +11,7 @@ from kernel_space_jax.evaluation.protocols.levin_transfer import (
     TransferProblems,
     score,
 )
+from kernel_space_jax.evaluation.protocols.reconstruction import RECONSTRUCTION
 
 
 class Levin:
@@ -26,6 +27,17 @@ class Levin:
     def extras(self, index: int) -> dict:
         h = np.random.default_rng(10 + index // 2).random((15, 15), np.float32) ** 8
         return {"kernel": h / h.sum(), "grey": True}
+
+
+class Pairs:
+    """One pair: noise, and the mean of every three of its pixels."""
+
+    names = ["one"]
+
+    def __getitem__(self, index: int) -> Record:
+        x = np.random.default_rng(0).random((64, 64, 3), np.float32)
+        y = (np.roll(x, -1, 1) + x + np.roll(x, 1, 1)) / 3
+        return Record("one", y, x, {})
 
 
 @pytest.fixture(scope="module")
@@ -57,3 +69,14 @@ def test_least_squares_is_nearly_perfect_and_no_blur_is_not(problems):
 def test_the_talks_eight_figures():
     assert len(LEVIN_TRANSFER.published) == 8
     assert LEVIN_TRANSFER.published[3].values == {"PSNR": 53.74}
+
+
+def test_reconstruction_turns_a_pair_round():
+    pairs = Pairs()
+    record = RECONSTRUCTION.problems(pairs)[0].record  # type: ignore[arg-type]
+    np.testing.assert_array_equal(record.sharp, pairs[0].blurry)
+    none, uniform = (
+        RECONSTRUCTION.score(record, named(name).restore(record))["PSNR"]
+        for name in ("blurry", "uniform-transfer")
+    )
+    assert uniform > none + 8

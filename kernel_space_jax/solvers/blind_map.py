@@ -14,6 +14,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
+from optax.projections import projection_simplex
 
 from kernel_space_jax.solvers.canvas import (
     Canvas,
@@ -148,19 +149,11 @@ def _kernel(domain: Canvas, y: Array, x: Array, h: Array) -> tuple[Array, Array]
 
     def step(number: Array, state: tuple[Array, Array]) -> tuple[Array, Array]:
         h, ahead = state
-        new = project(ahead - length * gradient(ahead))
+        new = projection_simplex(ahead - length * gradient(ahead))
         return new, new + number / (number + 3.0) * (new - h)
 
     h, _ = lax.fori_loop(0, KERNEL_STEPS, step, (h, h))  # type: ignore[arg-type]
     return h, jnp.sum(rest(h) ** 2) / jnp.maximum(jnp.sum((mask * seen) ** 2), 1e-12)
-
-
-def project(h: Array) -> Array:
-    """The nearest h >= 0 with sum 1 (Duchi et al. 2008)."""
-    sorted_ = jnp.sort(h.ravel())[::-1]
-    excess = (jnp.cumsum(sorted_) - 1) / jnp.arange(1, h.size + 1)
-    last = jnp.sum(sorted_ > excess) - 1
-    return jnp.maximum(h - excess[last], 0)
 
 
 def _on_simplex(h: Array) -> Array:

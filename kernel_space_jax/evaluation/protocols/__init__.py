@@ -9,6 +9,7 @@ from kernel_space_jax.evaluation.protocols.levin import LEVIN
 from kernel_space_jax.evaluation.protocols.levin_transfer import LEVIN_TRANSFER
 from kernel_space_jax.evaluation.protocols.non_blind import NON_BLIND
 from kernel_space_jax.evaluation.protocols.pairs import PAIRS
+from kernel_space_jax.evaluation.protocols.reconstruction import RECONSTRUCTION
 
 PROTOCOLS = {
     protocol.name: protocol
@@ -20,6 +21,7 @@ PROTOCOLS = {
         KOHLER,
         KOHLER_PROXY,
         NON_BLIND,
+        RECONSTRUCTION,
         LEVIN_TRANSFER,
     )
 }
