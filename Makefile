@@ -12,7 +12,7 @@ TEST_STAMP := $(VENV)/.test-installed
 
 demo: $(STAMP)
 	$(BIN)/kernel-space deblur data/samples/leaves_blurry.png -o demo/deblurred \
-	  --method map --kernel-size 23 --sheet
+	  --kernel-size 23 --sheet
 	$(BIN)/kernel-space transfer --sharp data/samples/leaves_sharp.png \
 	  --blurry data/samples/leaves_blurry.png data/samples/shapes_sharp.png \
 	  -o demo/transferred --sheet

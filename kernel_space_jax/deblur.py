@@ -34,7 +34,7 @@ from kernel_space_jax.weights import Weights
 
 SOLVERS = {"richardson-lucy": richardson_lucy, "half-quadratic": half_quadratic}
 
-METHODS = ("basis", "map")
+METHODS = ("map", "basis")
 # A photo of up to this many pixels a side is seen as a whole.
 TILE = 1280
 OVERLAP = 128
@@ -113,12 +113,7 @@ def deblur_uniform(
     The kernel is no larger than `kernel_size` pixels, and is found in the middle of
     the photo.
     """
-    most = min(photo.shape[:2]) // 2
-    if kernel_size % 2 == 0 or not 3 <= kernel_size <= most:
-        raise UserError(
-            f"a kernel of {kernel_size} pixels does not fit a photo of "
-            f"{photo.shape[1]}x{photo.shape[0]}; give an odd size from 3 to {most}"
-        )
+    check_kernel_size(photo, kernel_size)
     _check(photo)
     top, left = (max(0, (n - MAP_SIDE) // 2) for n in photo.shape[:2])
     middle = photo[top : top + MAP_SIDE, left : left + MAP_SIDE]
@@ -137,6 +132,16 @@ def find_solver(name: str) -> Callable[..., Restoration]:
             f"there is no solver '{name}'; choose one of {', '.join(SOLVERS)}"
         )
     return SOLVERS[name]
+
+
+def check_kernel_size(photo: np.ndarray, kernel_size: int) -> None:
+    """A `UserError` for a size that `deblur_uniform` cannot take for this photo."""
+    most = min(photo.shape[:2]) // 2
+    if kernel_size % 2 == 0 or not 3 <= kernel_size <= most:
+        raise UserError(
+            f"a kernel of {kernel_size} pixels does not fit a photo of "
+            f"{photo.shape[1]}x{photo.shape[0]}; give an odd size from 3 to {most}"
+        )
 
 
 def _in_tiles(

@@ -14,6 +14,12 @@ score --data levin:data/levin09 --method blurry --method known-kernel \
 score --data pairs:data/gopro --method blurry --results skimage-unsharp=outside/gopro \
   --published gopro --also ssim-3d --also ms-ssim \
   -o runs/gopro --title "GoPro, 11 training pairs"
+score --data pairs:data/gopro --protocol reconstruction --method blurry \
+  --method uniform-transfer --weights kernel-space \
+  -o runs/reconstruction --title "Reconstruction, 11 GoPro pairs"
+score --data levin:data/levin09 --protocol levin-transfer --method blurry \
+  --method uniform-transfer --weights kernel-space \
+  -o runs/levin-transfer --title "Blur transfer, 4 of Levin's kernels"
 score --data kohler:data/kohler --protocol kohler-proxy --method blurry \
   --results skimage-unsharp=outside/kohler -o runs/kohler --title "Köhler, proxy"
 score --data pairs:data/gopro --protocol aligned --method blurry \

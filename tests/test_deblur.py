@@ -56,7 +56,8 @@ def test_a_grey_photo_stays_grey_and_tiles_are_counted(network):
 
 def test_the_verbs_write_what_they_say(tmp_path, file):
     done = kernel_space(
-        "deblur", BLURRY, "-o", tmp_path / "out", "--weights", file, "--sheet"
+        *("deblur", BLURRY, "-o", tmp_path / "out", "--sheet"),
+        *("--method", "basis", "--weights", file),
     )
     assert done.returncode == 0, done.stderr
     names = {path.name for path in (tmp_path / "out").iterdir()}
@@ -74,8 +75,13 @@ def test_the_verbs_write_what_they_say(tmp_path, file):
 
 def test_mistakes_are_one_sentence(tmp_path, file):
     out = tmp_path / "out"
-    space = kernel_space("deblur", BLURRY, "-o", out, "--weights", BLURRY)
-    assert_one_sentence(space, "is not a weight file")
+    basis = ["-o", out, "--method", "basis"]
+    other = kernel_space("deblur", BLURRY, *basis, "--weights", BLURRY)
+    assert_one_sentence(other, "is not a weight file")
+    none = kernel_space("deblur", BLURRY, *basis)
+    assert_one_sentence(none, "needs --weights")
+    even = kernel_space("deblur", BLURRY, "-o", out, "--kernel-size", 24)
+    assert_one_sentence(even, "give an odd size from 3 to 128")
     magic = ["-o", out, "--weights", file, "--solver", "magic"]
     assert_one_sentence(kernel_space("deblur", BLURRY, *magic), "no solver 'magic'")
     way = ["-o", out, "--weights", file, "--method", "guess"]
@@ -88,9 +94,7 @@ def test_mistakes_are_one_sentence(tmp_path, file):
 def test_one_kernel_for_all(tmp_path):
     """The sample's shake is found well enough to win 3 dB."""
     out = tmp_path / "out"
-    done = kernel_space(
-        "deblur", BLURRY, "-o", out, "--method", "map", "--kernel-size", 23, "--sheet"
-    )
+    done = kernel_space("deblur", BLURRY, "-o", out, "--kernel-size", 23, "--sheet")
     assert done.returncode == 0, done.stderr
     x, y, z = (ks.read(p).pixels for p in (SHARP, BLURRY, out / BLURRY.name))
     x, y, z = (jnp.asarray(i).mean(-1, keepdims=True)[None] for i in (x, y, z))

@@ -1,5 +1,7 @@
 """Weights: every tensor accounted for, files that know what they hold."""
 
+from pathlib import Path
+
 import jax
 import numpy as np
 import pytest
@@ -7,6 +9,8 @@ from golden import Golden
 from safetensors.numpy import load_file, save_file
 
 from kernel_space_jax import UserError, weights
+
+ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture
@@ -37,6 +41,18 @@ def test_a_file_gives_back_what_was_written(file, state_dict):
     header = weights.read_header(file)
     assert header["architecture"] == "kernel_space"
     assert (header["origin"], header["licence"]) == ("a test", "CC0-1.0")
+
+
+def test_what_is_shipped_is_whole_and_named():
+    names = weights.shipped()
+    assert "kernel-space" in names
+    cards = (ROOT / "docs" / "weights.md").read_text()
+    for name, path in names.items():
+        module, _ = weights.load(name)
+        header = weights.read_header(name)
+        assert header["sha256"] in cards and header["licence"] == "Apache-2.0"
+        assert path.stat().st_size < 12e6
+        assert type(module).__name__ in cards
 
 
 def test_half_the_size(file, state_dict, tmp_path):

@@ -13,18 +13,21 @@ from rich.progress import Progress, TaskID
 import kernel_space_jax as ks
 from kernel_space_jax import images, weights
 from kernel_space_jax.cli.app import app, err, out, result_paths
-from kernel_space_jax.deblur import KERNEL_SIZE, METHODS, SOLVERS, TILE, find_solver
+from kernel_space_jax.deblur import (
+    KERNEL_SIZE,
+    METHODS,
+    SOLVERS,
+    TILE,
+    check_kernel_size,
+    find_solver,
+)
 from kernel_space_jax.drawing import draw_field
 from kernel_space_jax.operators import KernelField
 from kernel_space_jax.operators.camera import GAMMA
 
 Photos = Annotated[list[Path], typer.Argument(help="Blurry photos.")]
-Network = Annotated[
-    Path,
-    typer.Option("--weights", help="A weight file of a two-headed network."),
-]
+WEIGHTS_HELP = "A weight file of a two-headed network."
 MAP_HEIGHT = 100
-DEFAULT_NETWORK = Path("basis")
 
 
 @app.command()
@@ -32,9 +35,11 @@ def deblur(
     photos: Photos,
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder of results.")],
     method: Annotated[
-        str, typer.Option(help="basis: a kernel for each pixel. map: one for all.")
+        str, typer.Option(help="map: one kernel for all pixels. basis: one for each.")
     ] = METHODS[0],
-    weight_file: Network = DEFAULT_NETWORK,
+    weight_file: Annotated[
+        Path | None, typer.Option("--weights", help=f"basis: {WEIGHTS_HELP}")
+    ] = None,
     solver: Annotated[
         str, typer.Option(help=f"basis: how x is found, {' or '.join(SOLVERS)}.")
     ] = "richardson-lucy",
@@ -59,8 +64,15 @@ def deblur(
         known = ", ".join(METHODS)
         raise ks.UserError(f"there is no method '{method}'; choose one of {known}")
     find_solver(solver)
-    network = weights.load(weight_file) if method == "basis" else None
+    network = None
+    if method == "basis":
+        if weight_file is None:
+            raise ks.UserError("the method basis needs --weights; none are shipped yet")
+        network = weights.load(weight_file)
     inputs = [ks.read(photo) for photo in photos]
+    if network is None:
+        for photo in inputs:
+            check_kernel_size(photo.pixels, kernel_size)
     results = result_paths(photos, output)
     with Progress(console=err, transient=True) as bar:
         for path, photo in zip(results, inputs, strict=True):
@@ -97,7 +109,7 @@ def _advance(bar: Progress, task: TaskID, done: int, total: int) -> None:
 def kernels(
     photo: Annotated[Path, typer.Argument(help="A blurry photo.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="The picture.")],
-    weight_file: Network = DEFAULT_NETWORK,
+    weight_file: Annotated[Path, typer.Option("--weights", help=WEIGHTS_HELP)],
 ) -> None:
     """Draw how each place of a photo was blurred, and write the field beside it.
 

@@ -64,7 +64,7 @@ def write(
 
 def read_header(path: str | Path) -> dict[str, str]:
     """What a weight file says of itself."""
-    return _read(Path(path))[0]
+    return _read(path)[0]
 
 
 def shipped() -> dict[str, Path]:
@@ -78,8 +78,7 @@ def load(path: str | Path) -> Weights:
     Instead of a path the name of weights that come with the package will do, such as
     "kernel-space"; their cards are in docs/weights.md.
     """
-    path = shipped().get(str(path), path)
-    header, tensors = _read(Path(path))
+    header, tensors = _read(path)
     if _digest(tensors) != header["sha256"]:
         raise UserError(f"{path} is damaged: its tensors do not match its sha256")
     row = architecture(header["architecture"])
@@ -89,7 +88,8 @@ def load(path: str | Path) -> Weights:
     return Weights(module, unflatten_dict(flat))
 
 
-def _read(path: Path) -> tuple[dict[str, str], dict[str, np.ndarray]]:
+def _read(named: str | Path) -> tuple[dict[str, str], dict[str, np.ndarray]]:
+    path = shipped().get(str(named), Path(named))
     if not path.is_file():
         raise UserError(f"{path} does not exist; give the path of a weight file")
     try:
