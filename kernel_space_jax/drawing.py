@@ -1,12 +1,15 @@
 """Pictures of kernels: what blur looks like at each place of a photo."""
 
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from kernel_space_jax.operators.basis import KernelField
 
 # Of the photo, behind the kernels drawn over it.
 DIMMED = 0.35
+# Between the kernels of a grid, in pixels.
+GAP = 1
 COLOUR = (1.0, 0.85, 0.3)
 
 
@@ -32,3 +35,17 @@ def draw_field(field: KernelField, photo: Array) -> Array:
     sides = ((top, height - rows * kh - top), (left, width - columns * kw - left))
     alpha = jnp.pad(grid, ((0, 0), *sides))[..., None]
     return (1 - alpha) * DIMMED * photo + alpha * jnp.asarray(COLOUR)
+
+
+def kernel_picture(kernels: np.ndarray) -> np.ndarray:
+    """Kernels (h, w) or (rows, columns, h, w) as one image, each as bright as it can.
+
+    A field is drawn as a grid, its kernels where they act.
+    """
+    field = kernels.reshape((1, 1, *kernels.shape)) if kernels.ndim == 2 else kernels
+    peak = field.max((2, 3), keepdims=True)
+    bright = np.sqrt(np.clip(field, 0, None) / np.where(peak > 0, peak, 1))
+    padded = np.pad(bright, ((0, 0), (0, 0), (0, GAP), (0, GAP)), constant_values=0.3)
+    rows, columns, height, width = padded.shape
+    grid = padded.transpose(0, 2, 1, 3).reshape(rows * height, columns * width, 1)
+    return grid[:-GAP, :-GAP].astype(np.float32)

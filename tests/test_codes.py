@@ -48,13 +48,11 @@ def test_only_a_variational_space_draws(spaces):
         codes.random_codes(jax.random.key(0), weights.load(spaces["wovae"]), 3)
 
 
-def test_points_show_the_kernel_at_each_place():
+def test_local_kernels_of_a_convolution_are_its_kernel():
     h = jnp.zeros((1, 9, 9)).at[0, 4, 1:8].set(1 / 7)
-    drawn = np.asarray(codes.point_responses(Uniform(), h, (128, 192)))[..., 0]
-    assert drawn.shape == (128, 192)
-    # Two rows of three points, 2x2 pixels; blurred, 6 pixels of 8 are at the maximum.
-    assert (drawn > 0.6).sum() == 2 * 3 * 2 * 6
-    np.testing.assert_allclose(drawn[:64, :64], drawn[64:, 128:], atol=1e-5)
+    found = codes.local_kernels(Uniform(), h, (128, 192), side=9)
+    assert found.shape == (1, 2, 9, 9)
+    np.testing.assert_allclose(found, jnp.broadcast_to(h, found.shape), atol=5e-3)
 
 
 def test_the_blur_of_pairs_on_other_images(tmp_path):
@@ -103,5 +101,6 @@ def test_the_verbs_on_files(tmp_path, spaces):
     pair = ["--sharp", SHARP, "--blurry", BLURRY, "--weights", spaces["wovae"]]
     done = kernel_space("show-kernel", *pair, "-o", picture)
     assert done.returncode == 0, done.stderr
-    assert ks.read(picture).pixels.shape[:2] == ks.read(SHARP).pixels.shape[:2]
+    # 3 x 5 windows over 256x384 pixels, kernels of 33 pixels and a line between them.
+    assert ks.read(picture).pixels.shape[:2] == (3 * 34 - 1, 5 * 34 - 1)
     assert kernel_space("sample", SHAPES, *plain, "-n", 0).returncode == 2

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from kernel_space_jax import UserError
 from kernel_space_jax.cli import app
-from kernel_space_jax.evaluation.cards import kernel_picture
+from kernel_space_jax.drawing import kernel_picture
 from kernel_space_jax.evaluation.report import write_report
 from kernel_space_jax.evaluation.store import Store
 

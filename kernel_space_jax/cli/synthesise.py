@@ -12,6 +12,7 @@ from rich.progress import Progress
 import kernel_space_jax as ks
 from kernel_space_jax import images, weights
 from kernel_space_jax.cli.app import WeightFile, app, err, out
+from kernel_space_jax.drawing import kernel_picture
 from kernel_space_jax.synthesis import codes
 
 Folder = Annotated[Path, typer.Option("-o", "--output", help="Folder of results.")]
@@ -66,13 +67,13 @@ def show_kernel(
     output: Annotated[Path, typer.Option("-o", "--output", help="The picture.")],
     weight_file: WeightFile = None,
 ) -> None:
-    """Draw the blur of a pair: what it makes of points on grey, place by place."""
+    """Draw the blur of a pair: the kernel that its code acts by, place by place."""
     images.check_suffix(output)
     space = _space(weight_file)
     x, y = ks.read(sharp).pixels, ks.read(blurry).pixels
     operator, k = ks.extract_blur(x, y, space)
-    drawn = codes.point_responses(operator, k, (x.shape[0], x.shape[1]))
-    ks.write(output, ks.Photo(np.asarray(drawn)))
+    found = codes.local_kernels(operator, k, (x.shape[0], x.shape[1]))
+    ks.write(output, ks.Photo(kernel_picture(np.asarray(found))))
     out.print(escape(str(output)))
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from kernel_space_jax import images
 from kernel_space_jax.datasets import Record
+from kernel_space_jax.drawing import kernel_picture
 from kernel_space_jax.errors import UserError
 from kernel_space_jax.evaluation import page
 from kernel_space_jax.evaluation.evaluate import Opened, open_run, table_of
@@ -20,7 +21,6 @@ from kernel_space_jax.evaluation.tables import Table
 
 INPUT = "blurry"
 # Kernels of a field are drawn this many pixels apart.
-GAP = 1
 
 
 @dataclass(frozen=True)
@@ -134,17 +134,3 @@ def _kernels(run: Finished, record: Record) -> dict[str, np.ndarray]:
         if field.exists():
             kernels[method] = np.load(field, allow_pickle=False)
     return kernels
-
-
-def kernel_picture(kernels: np.ndarray) -> np.ndarray:
-    """Kernels (h, w) or (rows, columns, h, w) as one image, each as bright as it can.
-
-    A field is drawn as a grid, its kernels where they act.
-    """
-    field = kernels.reshape((1, 1, *kernels.shape)) if kernels.ndim == 2 else kernels
-    peak = field.max((2, 3), keepdims=True)
-    bright = np.sqrt(np.clip(field, 0, None) / np.where(peak > 0, peak, 1))
-    padded = np.pad(bright, ((0, 0), (0, 0), (0, GAP), (0, GAP)), constant_values=0.3)
-    rows, columns, height, width = padded.shape
-    grid = padded.transpose(0, 2, 1, 3).reshape(rows * height, columns * width, 1)
-    return grid[:-GAP, :-GAP].astype(np.float32)

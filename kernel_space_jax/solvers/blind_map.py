@@ -14,8 +14,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
-from optax.projections import projection_simplex
 
+from kernel_space_jax.operators.uniform import project
 from kernel_space_jax.solvers.canvas import (
     Canvas,
     canvas,
@@ -149,7 +149,7 @@ def _kernel(domain: Canvas, y: Array, x: Array, h: Array) -> tuple[Array, Array]
 
     def step(number: Array, state: tuple[Array, Array]) -> tuple[Array, Array]:
         h, ahead = state
-        new = projection_simplex(ahead - length * gradient(ahead))
+        new = project(ahead - length * gradient(ahead))
         return new, new + number / (number + 3.0) * (new - h)
 
     h, _ = lax.fori_loop(0, KERNEL_STEPS, step, (h, h))  # type: ignore[arg-type]

@@ -11,13 +11,14 @@ import numpy as np
 from jax import Array
 
 from kernel_space_jax.errors import UserError
-from kernel_space_jax.models.kernel_space import STRIDE, KernelSpace
-from kernel_space_jax.operators import Learned, Operator
+from kernel_space_jax.models.kernel_space import KernelSpace
+from kernel_space_jax.operators import Learned, Operator, uniform
+from kernel_space_jax.synthesis.leaves import dead_leaves
 from kernel_space_jax.weights import Weights
 
-# A picture of what a code does: points this far apart, on grey.
-SPACING = 64
-GREY, POINT = 0.25, 1.0
+# Kernels of this side are looked for in windows of that many pixels.
+KERNEL_SIZE = 33
+WINDOW = 128
 
 
 def kernel_space_of(weights: Weights) -> KernelSpace:
@@ -52,29 +53,36 @@ def between(first: Array, last: Array, count: int) -> Iterator[Array]:
         yield (1 - t) * first + t * last
 
 
-def point_responses(
-    operator: Operator, k: Array, size: tuple[int, int] | None = None
+def local_kernels(
+    operator: Operator, k: Array, size: tuple[int, int], side: int = KERNEL_SIZE
 ) -> Array:
-    """What k makes of points on grey, the point spread at each place: (H, W, 1).
+    """The kernels that k acts by at a grid of places: (rows, columns, side, side).
 
-    Grey itself is taken away, and the brightest response is 1. `size` is that of the
-    image which k was found on; by default each position of a code has four points.
+    Least squares between dead leaves x of that size (H, W) and F(x, k), in a window
+    around each place. A learned F knows pictures; what it makes of single points says
+    less of what it does to them.
     """
-    if size is None:
-        size = (STRIDE * max(k.shape[1], 2), STRIDE * max(k.shape[2], 2))
-    grey = jnp.full((1, *size, 3), GREY)
-    first = SPACING // 2
-    # Two pixels a side: a single one is more than a photo can hold.
-    points = grey
-    for row in (0, 1):
-        for column in (0, 1):
-            points = points.at[
-                :, first + row :: SPACING, first + column :: SPACING
-            ].set(POINT)
-    blur = jax.jit(lambda operator, x, k: operator(x, k))
-    response = (blur(operator, points, k) - blur(operator, grey, k))[0]
-    response = jnp.clip(jnp.mean(response, -1, keepdims=True), 0, None)
-    return response / jnp.maximum(jnp.max(response), 1e-6)
+    height, width = (max(n, WINDOW) for n in size)
+    x = dead_leaves(jax.random.key(0), (height, width))[None]
+    y = jax.jit(lambda operator, x, k: operator(x, k))(operator, x, k)
+    tops, lefts = _places(height), _places(width)
+
+    def windows(image: Array) -> Array:
+        return jnp.concatenate(
+            [
+                image[:, top : top + WINDOW, left : left + WINDOW]
+                for top in tops
+                for left in lefts
+            ]
+        )
+
+    found = jax.jit(uniform.estimate, static_argnums=2)(windows(x), windows(y), side)
+    return found.reshape(len(tops), len(lefts), side, side)
+
+
+def _places(length: int) -> list[int]:
+    """Where windows start along an axis: half of each overlaps with the next."""
+    return list(range(0, length - WINDOW + 1, WINDOW // 2))
 
 
 def blur_with(weights: Weights) -> Learned:
