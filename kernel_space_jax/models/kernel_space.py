@@ -155,13 +155,13 @@ class KernelSpace(nn.Module):
 
     width: int = 64
     code_width: int = 512
-    tail_width: int = 64  # the published one, whatever the width
     front_blocks: int = 10
     back_blocks: int = 20
     code_blocks: int = 4
     variational: bool = False
     padding: Padding = "reflect"
     norm: Norm = "none"
+    tail_width: int = 64  # the published one, whatever the width
     dtype: Dtype | None = None
 
     def setup(self):
