@@ -27,7 +27,8 @@ from kernel_space_jax.operators.camera import GAMMA
 
 Photos = Annotated[list[Path], typer.Argument(help="Blurry photos.")]
 WEIGHTS_HELP = "A weight file of a two-headed network."
-MAP_HEIGHT = 100
+# Of the basis page: the height of a mixing map, and the least width.
+MAP_HEIGHT, PAGE_WIDTH = 60, 700
 
 
 @app.command()
@@ -139,15 +140,15 @@ def _drawn(pixels: np.ndarray, field: KernelField) -> np.ndarray:
 def _basis_page(field: KernelField, width: int) -> np.ndarray:
     """Each kernel over its mixing map, the most used first: rows of `width` pixels."""
     h, m = np.asarray(field.kernels[0]), np.asarray(field.masks[0])
-    # No larger than a kernel is drawn.
-    step = max(1, m.shape[0] // MAP_HEIGHT)
+    step = -(-m.shape[0] // MAP_HEIGHT)
     m = m[::step, ::step]
     order = np.argsort(-m.mean((0, 1)))
     cells = []
     for b in order:
         kernel = h[b][..., None] / h[b].max()
         share = images.contact_sheet(
-            [kernel, m[..., b : b + 1]], [f"{m[..., b].mean():.0%}", "where"]
+            [kernel, m[..., b : b + 1] / m[..., b].max()],
+            [f"{m[..., b].mean():.0%}", "where"],
         )
         cells.append(share)
-    return images.flow(cells, width)
+    return images.flow(cells, max(width, PAGE_WIDTH))

@@ -24,7 +24,7 @@ from kernel_space_jax.solvers.canvas import (
     difference_power,
 )
 
-# Settings of the trial on the Levin set that this is made after, but for `TURNS`.
+# Settings of an earlier trial, which chose them on part of the Levin set.
 TURNS = 10
 STRENGTH, FALL, LEAST_STRENGTH = 2e-3, 1.05, 2e-4
 DATA_PENALTY = 0.1
