@@ -42,7 +42,7 @@ def get_config(size: str = "compact") -> Config:
         config.data.validation_size = 64
         # One position of the code for a crop: zeros need no neighbour to reflect.
         config.model.padding = "zero"
-        config.model.width = 16
+        config.model.width = 24
         config.model.tail_width = 16
         config.model.front_blocks = 2
         config.model.back_blocks = 4
@@ -50,7 +50,7 @@ def get_config(size: str = "compact") -> Config:
         config.model.start = "difference"
         config.model.hint = 0.3
         config.batch_size = 4
-        config.steps = 6_000
+        config.steps = 12_000
         config.learning_rate = 1e-3
         config.schedule = "cosine"
         config.ema = 0.995

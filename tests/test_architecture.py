@@ -11,7 +11,7 @@ FLOORS = [
     {"errors", "files", "images"},
     {"models"},
     {"weights", "operators", "metrics"},
-    {"losses", "synthesis", "datasets", "drawing"},
+    {"losses", "priors", "synthesis", "datasets", "drawing"},
     {"training", "solvers", "evaluation", "deblur"},
     {"cli", "__init__", "__main__"},
 ]

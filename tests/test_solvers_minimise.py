@@ -200,3 +200,25 @@ def test_one_trace():
     solve(jnp.ones(3))
     solve(jnp.zeros(3))
     assert traces == 1
+
+
+def test_a_turn_is_a_new_loss():
+    """From the turn on another minimum counts, however low the first loss was."""
+
+    def loss(params, step, key):
+        return jnp.where(step < 30, params**2, 5 + (params - 2) ** 2)
+
+    solution = minimise(
+        loss,
+        jnp.float32(1),
+        optax.sgd(0.1),
+        steps=300,
+        key=jax.random.key(0),
+        tolerance=1e-3,
+        patience=20,
+        turns=(30,),
+    )
+    # Without the turn the best would be 0, and the search would stop at step 50.
+    assert abs(solution.params - 2) < 0.02
+    assert solution.value == pytest.approx(5, abs=1e-3)
+    assert 50 < solution.steps < 300

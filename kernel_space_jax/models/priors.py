@@ -1,7 +1,8 @@
-"""The two untrained networks of the blind search (deep image priors).
+"""The untrained networks of the blind search (deep image priors).
 
-    x = ImagePrior(z_x)    Ulyanov et al. 2018, with non-local blocks
-    k = KernelPrior(z_k)   Tran et al. 2021
+    x = ImagePrior(z_x)          Ulyanov et al. 2018, with non-local blocks
+    k = KernelPrior(z_k)         a code: Tran et al. 2021
+    h = PixelKernelPrior(z_h)    a kernel in pixels: Ren et al. 2020
 
 Their weights are found for one image at a time; the inputs z stay fixed noise.
 """
@@ -18,6 +19,8 @@ from kernel_space_jax.models.layers import (
     NonLocalBlock,
     Padding,
     centre_crop,
+    torch_uniform,
+    uniform_bias,
     upsample_bilinear,
 )
 
@@ -108,3 +111,23 @@ class KernelPrior(nn.Module):
             dtype=self.dtype,
         )  # fmt: skip
         return encoder(z)
+
+
+class PixelKernelPrior(nn.Module):
+    """Noise (n,) -> pixel kernel (size, size): h >= 0, sum h = 1 (SelfDeblur).
+
+    softmax(W_2 relu6(W_1 z + b_1) + b_2): Ren et al. 2020.
+    """
+
+    size: int
+    hidden: int = 1000
+
+    @nn.compact
+    def __call__(self, z: Array) -> Array:
+        hidden = nn.relu6(self._linear(self.hidden, z.size, "hidden")(z))
+        logits = self._linear(self.size**2, self.hidden, "taps")(hidden)
+        return nn.softmax(logits).reshape(self.size, self.size)
+
+    def _linear(self, features: int, inputs: int, name: str) -> nn.Dense:
+        bias = uniform_bias(inputs)
+        return nn.Dense(features, kernel_init=torch_uniform, bias_init=bias, name=name)

@@ -65,6 +65,7 @@ def minimise(
     tolerance: float | Array = 0.0,
     patience: int = 50,
     memory: Any = None,
+    turns: tuple[int, ...] = (),
 ) -> Solution:
     """The params of least loss, found in at most `steps` steps of the optimiser.
 
@@ -74,6 +75,8 @@ def minimise(
 
     The search stops when its smoothed loss has not fallen by the relative
     `tolerance` within `patience` steps (0: never), or when the loss is not finite.
+    `turns` are the steps from which on it is another loss: what was best under the
+    last one then counts no more.
     """
     state = begin(params, optimiser, steps=steps, memory=memory)
     state = advance(
@@ -84,6 +87,7 @@ def minimise(
         key=key,
         tolerance=tolerance,
         patience=patience,
+        turns=turns,
     )
     return finish(state)
 
@@ -96,6 +100,8 @@ def begin(
     memory: Any = None,
 ) -> State:
     """The state before the first evaluation of a search of `steps` steps."""
+    # Weakly typed numbers would change their type on the way, and compile again.
+    params = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.result_type(leaf)), params)
     infinite = jnp.float32(jnp.inf)
     return State(
         params=params,
@@ -121,6 +127,7 @@ def advance(
     key: Array,
     tolerance: float | Array = 0.0,
     patience: int = 50,
+    turns: tuple[int, ...] = (),
 ) -> State:
     """The state after `until` evaluations in all, or at the stop.
 
@@ -129,6 +136,7 @@ def advance(
     """
     optimiser = optax.with_extra_args_support(optimiser)
     until = jnp.minimum(until, state.loss.size)
+    starts = jnp.asarray((0, *turns))
 
     def cond(state: State) -> Array:
         return ~state.stopped & (state.evaluations < until)
@@ -153,15 +161,18 @@ def advance(
             grad=gradient,
             value_fn=lambda params: value_fn(params)[0],
         )
-        better = value < state.value
-        smoothed = SMOOTHING * state.smoothed + (1 - SMOOTHING) * value
+        age = step - jnp.max(jnp.where(starts <= step, starts, 0))
+        new = age == 0
+        least = jnp.where(new, jnp.inf, state.value)
+        better = value < least
+        smoothed = SMOOTHING * jnp.where(new, 0, state.smoothed)
+        smoothed = smoothed + (1 - SMOOTHING) * value
         # Without the correction the smoothed loss would start from 0.
-        level = smoothed / (1 - SMOOTHING ** (step + 1.0))
+        level = smoothed / (1 - SMOOTHING ** (age + 1.0))
+        reference = jnp.where(new, jnp.inf, state.reference)
         # An infinite reference times the tolerance would be NaN.
-        margin = jnp.where(
-            jnp.isfinite(state.reference), tolerance * jnp.abs(state.reference), 0
-        )
-        progress = level < state.reference - margin
+        margin = jnp.where(jnp.isfinite(reference), tolerance * jnp.abs(reference), 0)
+        progress = level < reference - margin
         waited = jnp.where(progress, 0, state.waited + 1)
         stalled = (jnp.asarray(tolerance) > 0) & (waited >= patience)
         return State(
@@ -173,9 +184,9 @@ def advance(
                 (state.params, memory),
                 state.best,
             ),
-            value=jnp.where(better, value, state.value),
+            value=jnp.where(better, value, least),
             smoothed=smoothed,
-            reference=jnp.where(progress, level, state.reference),
+            reference=jnp.where(progress, level, reference),
             waited=waited,
             evaluations=step + 1,
             stopped=stalled | ~jnp.isfinite(value),

@@ -1,0 +1,20 @@
+"""The face of everything that an x or a k may come from."""
+
+from typing import Any, Protocol
+
+from jax import Array
+
+
+class Prior(Protocol):
+    """A value as a pure, differentiable function of parameters that are searched.
+
+    theta = init(key),    value = apply(theta, key)
+
+    A key makes `apply` draw what it draws anew at each step of a search; without one
+    it gives the value itself. Priors are pytrees, so they may be arguments of jitted
+    functions.
+    """
+
+    def init(self, key: Array) -> Any: ...
+
+    def apply(self, theta: Any, key: Array | None = None) -> Array: ...

@@ -1,0 +1,214 @@
+"""Blind deblurring by search: x and k that explain a photo y under any operator F.
+
+    min over theta_x, theta_k   L(x, k, F(x, k), y),   x = X(theta_x),  k = K(theta_k)
+
+*Joint* moves both at each step, as the programs of Tran et al. 2021 and of SelfDeblur
+(Ren et al. 2020) do. *Nested* is Algorithm 1 of Tran et al.: before each step of x the
+k that fits it best is found by a search of its own.
+
+One photo is (1, H, W, C). `solvers/batch.py` solves many at once.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import struct
+from jax import Array, lax
+
+from kernel_space_jax.losses.objective import Objective, Target
+from kernel_space_jax.operators import Operator
+from kernel_space_jax.priors import Prior
+from kernel_space_jax.solvers.minimise import State, minimise
+from kernel_space_jax.solvers.minimise import advance as advance_minimise
+from kernel_space_jax.solvers.minimise import begin as begin_minimise
+from kernel_space_jax.solvers.minimise import finish as finish_minimise
+from kernel_space_jax.training.schedules import multistep_restarts
+
+Theta = dict[str, Any]
+# What a prior is drawn towards before the search proper, with which rate.
+WARM_UP_RATE = 5e-4
+
+
+class Nested(NamedTuple):
+    """How k is searched before each step of x: to `tolerance`, or for `steps`.
+
+    A `cold` search starts from a freshly drawn prior each time, as published; a warm
+    one goes on from the k before.
+    """
+
+    steps: int = 200
+    tolerance: float = 1e-3
+    patience: int = 20
+    cold: bool = False
+
+
+class Rate(NamedTuple):
+    """Adam's learning rate, times `decay` from each step of `at` on, counted from 1."""
+
+    value: float = 5e-4
+    decay: float = 1.0
+    at: tuple[int, ...] = ()
+
+    def adam(self) -> optax.GradientTransformation:
+        return optax.adam(multistep_restarts(self.value, self.at, decay=self.decay))
+
+
+@struct.dataclass
+class Search:
+    """A whole search; a pytree whose leaves are the weights of networks."""
+
+    operator: Operator
+    x: Prior
+    k: Prior
+    objective: Objective
+    steps: int = struct.field(pytree_node=False, default=5000)
+    rate_x: Rate = struct.field(pytree_node=False, default=Rate())
+    rate_k: Rate = struct.field(pytree_node=False, default=Rate())
+    warm_up: int = struct.field(pytree_node=False, default=0)
+    tolerance: float = struct.field(pytree_node=False, default=0.0)
+    patience: int = struct.field(pytree_node=False, default=200)
+    nested: Nested | None = struct.field(pytree_node=False, default=None)
+
+
+class Start(NamedTuple):
+    """What the priors are drawn towards first: x (1, H', W', C), k, or neither."""
+
+    x: Array | None = None
+    k: Array | None = None
+
+
+NOWHERE = Start()
+
+
+class Found(NamedTuple):
+    """x: (1, H, W, C), as large as the photo; k; and how the search went.
+
+    value: () loss at x and k; loss: (steps + 1,), NaN after the stop; steps: () made.
+    """
+
+    x: Array
+    k: Array
+    value: Array
+    loss: Array
+    steps: Array
+
+
+def solve(search: Search, y: Array, key: Array, start: Start = NOWHERE) -> Found:
+    """The whole search on one photo (1, H, W, C), as one compiled program."""
+    state = begin(search, key, start)
+    state = advance(search, y, key, state, search.steps + 1)
+    return finish(search, y, state)
+
+
+def begin(search: Search, key: Array, start: Start = NOWHERE) -> State:
+    """The state before the first step; the priors are warmed up, if that is asked."""
+    of_x, of_k = jax.random.split(jax.random.fold_in(key, 0))
+    theta_x = _warmed(search, search.x, of_x, start.x)
+    theta_k = _warmed(search, search.k, of_k, start.k)
+    if search.nested:
+        return begin_minimise(
+            theta_x, search.rate_x.adam(), steps=search.steps, memory=theta_k
+        )
+    return begin_minimise(
+        {"x": theta_x, "k": theta_k}, _both(search), steps=search.steps
+    )
+
+
+def advance(
+    search: Search, y: Array, key: Array, state: State, until: Array | int
+) -> State:
+    """The state after `until` evaluations in all, or at the stop."""
+    target = search.objective.target(y)
+    loss = _nested_loss if search.nested else _joint_loss
+    return advance_minimise(
+        loss(search, target),
+        state,
+        search.rate_x.adam() if search.nested else _both(search),
+        until=until,
+        key=jax.random.fold_in(key, 1),
+        tolerance=search.tolerance,
+        patience=search.patience,
+        turns=search.objective.turns(search.steps),
+    )
+
+
+def finish(search: Search, y: Array, state: State) -> Found:
+    """The best so far: also an answer to a search that was cut short."""
+    found = finish_minimise(state)
+    if search.nested:
+        theta_x, theta_k = found.params, found.memory
+    else:
+        theta_x, theta_k = found.params["x"], found.params["k"]
+    x, k = search.x.apply(theta_x), search.k.apply(theta_k)
+    return Found(_middle(x, y.shape), k, found.value, found.loss, found.steps)
+
+
+def _both(search: Search) -> optax.GradientTransformation:
+    rates = {"x": search.rate_x.adam(), "k": search.rate_k.adam()}
+    return optax.partition(rates, {"x": "x", "k": "k"})
+
+
+def _joint_loss(search: Search, target: Target) -> Callable[..., Array]:
+    def loss(theta: Theta, step: Array, key: Array) -> Array:
+        of_x, of_k = jax.random.split(key)
+        x = search.x.apply(theta["x"], of_x)
+        k = search.k.apply(theta["k"], of_k)
+        return _value(search, target, x, k, step)
+
+    return loss
+
+
+def _nested_loss(search: Search, target: Target) -> Callable[..., Any]:
+    plan = search.nested
+    assert plan is not None
+
+    def loss(theta_x: Any, theta_k: Any, step: Array, key: Array):
+        of_x, of_k, of_search = jax.random.split(key, 3)
+        x = search.x.apply(theta_x, of_x)
+        fixed = lax.stop_gradient(x)
+
+        def for_k(theta: Any, _: Array, key: Array) -> Array:
+            return _value(search, target, fixed, search.k.apply(theta, key), step)
+
+        found = minimise(
+            for_k,
+            search.k.init(of_k) if plan.cold else lax.stop_gradient(theta_k),
+            search.rate_k.adam(),
+            steps=plan.steps,
+            key=of_search,
+            tolerance=plan.tolerance,
+            patience=plan.patience,
+        )
+        theta_k = lax.stop_gradient(found.params)
+        return _value(search, target, x, search.k.apply(theta_k), step), theta_k
+
+    return loss
+
+
+def _value(search: Search, target: Target, x: Array, k: Array, step: Array) -> Array:
+    turns = jnp.asarray(search.objective.turns(search.steps), jnp.int32)
+    phase = jnp.sum(step >= turns)
+    return search.objective(x, k, search.operator(x, k), target, phase)[0]
+
+
+def _warmed(search: Search, prior: Prior, key: Array, goal: Array | None) -> Any:
+    """theta of the prior, drawn, and led to the goal by `warm_up` steps."""
+    theta = prior.init(key)
+    if goal is None or not search.warm_up:
+        return theta
+    return minimise(
+        lambda theta, _, key: jnp.mean(jnp.square(prior.apply(theta, key) - goal)),
+        theta,
+        optax.adam(WARM_UP_RATE),
+        steps=search.warm_up,
+        key=jax.random.fold_in(key, 1),
+    ).params
+
+
+def _middle(x: Array, shape: tuple[int, ...]) -> Array:
+    """The middle of x, as large as the photo: F may need more than that of x."""
+    top, left = ((n - m) // 2 for n, m in zip(x.shape[1:3], shape[1:3], strict=True))
+    return x[:, top : top + shape[1], left : left + shape[2]]
