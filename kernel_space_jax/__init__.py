@@ -3,7 +3,7 @@
 What is named here is what a user may import; the rest may move.
 """
 
-from kernel_space_jax.deblur import Deblurred, deblur, deblur_uniform, find_field
+from kernel_space_jax.deblur import Deblurred, Glimpse, deblur, find_field
 from kernel_space_jax.errors import UserError
 from kernel_space_jax.images import Photo, read, write
 from kernel_space_jax.models.kernel_space import KernelSpace
@@ -14,6 +14,7 @@ from kernel_space_jax.weights import Weights, from_torch, load
 
 __all__ = [
     "Deblurred",
+    "Glimpse",
     "ImagePrior",
     "KernelPrior",
     "KernelSpace",
@@ -24,7 +25,6 @@ __all__ = [
     "UserError",
     "Weights",
     "deblur",
-    "deblur_uniform",
     "extract_blur",
     "find_field",
     "from_torch",

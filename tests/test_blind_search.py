@@ -156,12 +156,12 @@ def photo():
     return x, h, Uniform("valid")(x, h)
 
 
-def free_search(x, steps, rate_x, nested=None):
+def free_search(steps, rate_x, nested=None):
     """x free in pixels, h free on the simplex: no network, no new solver."""
     return blind_search.Search(
         Uniform("valid"),
-        Free(x),
-        Simplex(jnp.full((5, 5), 0.04)),
+        Free((1, 48, 48, 1)),
+        Simplex(5),
         objective(Phase(0.5, square=1.0), Phase(1.0, square=2.0)),
         steps=steps,
         rate_x=blind_search.Rate(rate_x),
@@ -172,7 +172,8 @@ def free_search(x, steps, rate_x, nested=None):
 
 def test_any_prior_joins_any_operator(photo):
     x, h, y = photo
-    found = jax.jit(blind_search.solve)(free_search(x, 300, 0), y, jax.random.key(0))
+    solve = jax.jit(blind_search.solve)
+    found = solve(free_search(300, 0), y, jax.random.key(0), blind_search.Start(x))
     # With x given, the kernel must come out.
     assert jnp.abs(found.k - h).max() < 0.02
     assert found.x.shape == y.shape
@@ -182,8 +183,8 @@ def test_any_prior_joins_any_operator(photo):
 def test_nested_search_finds_k_before_x_moves(photo, cold):
     x, h, y = photo
     plan = blind_search.Nested(steps=300, tolerance=0, cold=cold)
-    search = free_search(x, 2, 1e-4, plan)
-    found = jax.jit(blind_search.solve)(search, y, jax.random.key(0))
+    search, start = free_search(2, 1e-4, plan), blind_search.Start(x)
+    found = jax.jit(blind_search.solve)(search, y, jax.random.key(0), start)
     assert jnp.abs(found.k - h).max() < 0.02
     # The first look at x is at the k that fits it, not at the even kernel.
     even = jnp.mean(jnp.square(search.operator(x, jnp.full((5, 5), 0.04)) - y))
@@ -191,8 +192,8 @@ def test_nested_search_finds_k_before_x_moves(photo, cold):
 
 
 def test_pieces_are_the_whole_and_leave_no_python_in_the_loop(photo):
-    x, _, y = photo
-    search = free_search(0.9 * x, 40, 1e-2)
+    _, _, y = photo
+    search = free_search(40, 1e-2)
     key, traces = jax.random.key(1), []
 
     @jax.jit
@@ -214,10 +215,10 @@ def test_pieces_are_the_whole_and_leave_no_python_in_the_loop(photo):
 @pytest.mark.parametrize("way", ["map", "vmap"])
 def test_a_stack_is_each_alone(photo, way):
     x, _, y = photo
-    search = free_search(0.9 * x, 20, 1e-2)
+    search = free_search(20, 1e-2)
     keys = jax.random.split(jax.random.key(2), 3)
     stack = jnp.stack([y, y[:, ::-1], y[:, :, ::-1]])
-    found = spread(blind_search.solve, search, way=way)(stack, keys)
+    found = spread(blind_search.solve, way)(search, stack, keys)
     truth = x[:, 2:-2, 2:-2]
     solve = jax.jit(blind_search.solve)
     for i in range(3):

@@ -1,18 +1,22 @@
-"""Deblurring with the two-headed network: the command on files, tiles, bad input."""
+"""Deblurring: the command on files, methods, tiles, a search cut short, bad input."""
+
+from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from test_cli import BLURRY, SHARP, assert_one_sentence, kernel_space
+from typer.testing import CliRunner
 
 import kernel_space_jax as ks
 from kernel_space_jax import weights
+from kernel_space_jax.cli import app
 from kernel_space_jax.datasets import Record
 from kernel_space_jax.evaluation.methods import from_weights
 from kernel_space_jax.metrics import best_shift, psnr
 from kernel_space_jax.models.two_heads import TwoHeads
-from kernel_space_jax.solvers import richardson_lucy
+from kernel_space_jax.solvers import presets, richardson_lucy
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +36,7 @@ def file(network, tmp_path_factory):
 
 def test_it_is_the_network_and_then_the_solver(network):
     photo = ks.read(BLURRY).pixels[:70, :64]
-    found = ks.deblur(photo, network)
+    found = ks.deblur(photo, "basis", weights=network)
     field = ks.find_field(photo, network)
     x = richardson_lucy(jnp.asarray(photo)[None], field).x[0]
     np.testing.assert_allclose(found.image, jnp.clip(x, 0, 1), atol=5e-3)
@@ -41,14 +45,19 @@ def test_it_is_the_network_and_then_the_solver(network):
 def test_it_is_a_method_of_evaluations(network, file):
     photo = ks.read(BLURRY).pixels[:70, :64]
     found = from_weights(file).restore(Record("photo", photo, None, {})).image
-    np.testing.assert_allclose(found, ks.deblur(photo, network).image, atol=1e-6)
+    ours = ks.deblur(photo, "basis", weights=network).image
+    np.testing.assert_allclose(found, ours, atol=1e-6)
 
 
 def test_a_grey_photo_stays_grey_and_tiles_are_counted(network):
     photo = ks.read(BLURRY).pixels[:64, :100, :1]
     heard = []
     found = ks.deblur(
-        photo, network, tile=64, tell=lambda done, total: heard.append((done, total))
+        photo,
+        "basis",
+        weights=network,
+        tile=64,
+        tell=lambda done, total: heard.append((done, total)),
     )
     assert found.image.shape == photo.shape
     assert heard == [(1, 2), (2, 2)]
@@ -79,15 +88,23 @@ def test_mistakes_are_one_sentence(tmp_path, file):
     other = kernel_space("deblur", BLURRY, *basis, "--weights", BLURRY)
     assert_one_sentence(other, "is not a weight file")
     none = kernel_space("deblur", BLURRY, *basis)
-    assert_one_sentence(none, "needs --weights")
+    assert_one_sentence(none, "needs the weights of a TwoHeads")
     even = kernel_space("deblur", BLURRY, "-o", out, "--kernel-size", 24)
     assert_one_sentence(even, "give an odd size from 3 to 128")
-    magic = ["-o", out, "--weights", file, "--solver", "magic"]
+    magic = [*basis, "--weights", file, "--solver", "magic"]
     assert_one_sentence(kernel_space("deblur", BLURRY, *magic), "no solver 'magic'")
     way = ["-o", out, "--weights", file, "--method", "guess"]
     assert_one_sentence(kernel_space("deblur", BLURRY, *way), "no method 'guess'")
-    own = kernel_space("deblur", BLURRY, "-o", BLURRY.parent, "--weights", file)
+    own = kernel_space("deblur", BLURRY, "-o", BLURRY.parent)
     assert_one_sentence(own, "would overwrite its own input")
+    spare = kernel_space("deblur", BLURRY, "-o", out, "--weights", file)
+    assert_one_sentence(spare, "map uses no weights")
+    slow = ["-o", out, "--method", "selfdeblur", "--preset", "slow"]
+    assert_one_sentence(kernel_space("deblur", BLURRY, *slow), "no preset 'slow'")
+    still = kernel_space("deblur", BLURRY, "-o", out, "--trace")
+    assert_one_sentence(still, "--trace shows a search")
+    wrong = ["-o", out, "--method", "kernel-space", "--weights", file]
+    assert_one_sentence(kernel_space("deblur", BLURRY, *wrong), "of a TwoHeads")
     assert not out.exists()
 
 
@@ -102,13 +119,59 @@ def test_one_kernel_for_all(tmp_path):
     gain = psnr(after.x, after.z) - psnr(before.x, before.z)
     assert float(gain[0]) > 3
     with pytest.raises(ks.UserError, match="odd size from 3 to 128"):
-        ks.deblur_uniform(ks.read(BLURRY).pixels, 24)
+        ks.deblur(ks.read(BLURRY).pixels, kernel_size=24)
 
 
 def test_what_is_no_photo_is_refused(network):
     photo = np.full((32, 32, 3), np.nan, np.float32)
     with pytest.raises(ks.UserError, match="no numbers"):
-        ks.deblur(photo, network)
+        ks.deblur(photo, "basis", weights=network)
     other = weights.Weights(ks.KernelSpace(), {})
     with pytest.raises(ks.UserError, match="of a KernelSpace"):
-        ks.deblur(np.zeros((32, 32, 3), np.float32), other)
+        ks.deblur(np.zeros((32, 32, 3), np.float32), "basis", weights=other)
+
+
+@pytest.fixture
+def short(monkeypatch):
+    """A search of three steps with networks that cannot do much."""
+    tiny = presets.Preset(3, 2, 2, 2, 1, 0)
+    monkeypatch.setitem(presets.PRESETS, "quick", tiny)
+    # Five scales take a minute to compile.
+    monkeypatch.setattr(presets, "ImagePrior", partial(presets.ImagePrior, scales=1))
+
+
+def test_a_search_writes_its_way(short, tmp_path):
+    """Two photos of one size in one search, with the pictures of both."""
+    pixels = ks.read(BLURRY).pixels
+    for name, part in (("left", pixels[:64, :64]), ("right", pixels[:64, 64:128])):
+        ks.write(tmp_path / f"{name}.png", ks.Photo(part))
+    photos = [str(tmp_path / "left.png"), str(tmp_path / "right.png")]
+    out = tmp_path / "out"
+    done = CliRunner().invoke(
+        app,
+        ["deblur", *photos, "-o", str(out), "--method", "pixel-kernel"]
+        + ["--kernel-size", "7", "--trace", "--sheet"],
+    )
+    assert done.exit_code == 0, done.output
+    assert {path.name for path in out.iterdir()} == {
+        f"{stem}{part}.png"
+        for stem in ("left", "right")
+        for part in ("", "_sheet", "_loss", "_frames")
+    }
+    assert ks.read(out / "left.png").pixels.shape == (64, 64, 3)
+
+
+def test_a_search_that_is_interrupted_gives_the_best_so_far(short):
+    photos = np.stack([ks.read(BLURRY).pixels[:64, :64]] * 2)
+    seen = []
+
+    def stop(glimpse):
+        seen.append(glimpse.done)
+        raise KeyboardInterrupt
+
+    found = ks.deblur(photos, "pixel-kernel", kernel_size=7, watch=stop)
+    assert len(seen) == 1
+    assert found.image.shape == photos.shape
+    np.testing.assert_allclose(found.kernel.sum((1, 2)), 1, atol=1e-5)
+    assert np.isfinite(found.loss[:, : seen[0] + 1]).all()
+    assert np.isnan(found.loss[:, seen[0] + 1 :]).all()

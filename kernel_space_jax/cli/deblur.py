@@ -1,6 +1,5 @@
 """Verbs that look for blur in photos, and take it out."""
 
-from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,22 +7,28 @@ import jax.numpy as jnp
 import numpy as np
 import typer
 from rich.markup import escape
-from rich.progress import Progress, TaskID
 
 import kernel_space_jax as ks
 from kernel_space_jax import images, weights
-from kernel_space_jax.cli.app import app, err, out, result_paths
+from kernel_space_jax.cli.app import app, out, result_paths
+from kernel_space_jax.cli.trace import Trace
 from kernel_space_jax.deblur import (
     KERNEL_SIZE,
+    LEARNED,
     METHODS,
+    SEARCHES,
     SOLVERS,
     TILE,
     check_kernel_size,
+    check_method,
+    deblur_all,
     find_solver,
 )
 from kernel_space_jax.drawing import draw_field
+from kernel_space_jax.models.two_heads import TwoHeads
 from kernel_space_jax.operators import KernelField
 from kernel_space_jax.operators.camera import GAMMA
+from kernel_space_jax.solvers.presets import PRESETS, find_preset
 
 Photos = Annotated[list[Path], typer.Argument(help="Blurry photos.")]
 WEIGHTS_HELP = "A weight file of a two-headed network."
@@ -36,11 +41,29 @@ def deblur(
     photos: Photos,
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder of results.")],
     method: Annotated[
-        str, typer.Option(help="map: one kernel for all pixels. basis: one for each.")
+        str, typer.Option(help=f"How blur is found: {', '.join(METHODS)}.")
     ] = METHODS[0],
     weight_file: Annotated[
-        Path | None, typer.Option("--weights", help=f"basis: {WEIGHTS_HELP}")
+        Path | None,
+        typer.Option(
+            "--weights",
+            help="basis: of a two-headed network. "
+            "kernel-space, nested: of a kernel space; the shipped one by default.",
+        ),
     ] = None,
+    kernel_size: Annotated[
+        int, typer.Option(help="The kernel has at most these pixels a side.")
+    ] = KERNEL_SIZE,
+    preset: Annotated[
+        str, typer.Option(help=f"Searches: their cost, {', '.join(PRESETS)}.")
+    ] = "quick",
+    vgg_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--vgg", help="kernel-space, nested: VGG19, for the published data term."
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Searches: of their networks.")] = 0,
     solver: Annotated[
         str, typer.Option(help=f"basis: how x is found, {' or '.join(SOLVERS)}.")
     ] = "richardson-lucy",
@@ -50,60 +73,86 @@ def deblur(
     saturation: Annotated[
         bool, typer.Option(help="basis: clipped pixels say only that they are bright.")
     ] = True,
-    kernel_size: Annotated[
-        int, typer.Option(help="map: the kernel has at most these pixels a side.")
-    ] = KERNEL_SIZE,
     tile: Annotated[
         int, typer.Option(min=256, help="Larger photos are cut to this, and blended.")
     ] = TILE,
     sheet: Annotated[
         bool, typer.Option("--sheet", help="Also write NAME_sheet.png: what was found.")
     ] = False,
+    trace: Annotated[
+        bool,
+        typer.Option(
+            "--trace", help="Searches: also write NAME_loss.png and NAME_frames.png."
+        ),
+    ] = False,
 ) -> None:
-    """Take the blur out of photos: it is found in them, and undone."""
-    if method not in METHODS:
-        known = ", ".join(METHODS)
-        raise ks.UserError(f"there is no method '{method}'; choose one of {known}")
+    """Take the blur out of photos: it is found in them, and undone.
+
+    Photos of one size are searched together. Ctrl-C ends a search early and writes the
+    best so far.
+    """
     find_solver(solver)
-    network = None
-    if method == "basis":
-        if weight_file is None:
-            raise ks.UserError("the method basis needs --weights; none are shipped yet")
-        network = weights.load(weight_file)
+    find_preset(preset)
+    if weight_file is None and method in LEARNED:
+        weight_file = Path("kernel-space")
+    network = weights.load(weight_file) if weight_file else None
+    check_method(method, network)
+    if trace and method not in SEARCHES:
+        raise ks.UserError(f"--trace shows a search; {method} is none")
     inputs = [ks.read(photo) for photo in photos]
-    if network is None:
+    options: dict[str, Any] = {"tile": tile}
+    if method == "basis":
+        options |= {"solver": solver, "gamma": gamma, "saturates": saturation}
+    else:
+        options["kernel_size"] = kernel_size
         for photo in inputs:
             check_kernel_size(photo.pixels, kernel_size)
-    results = result_paths(photos, output)
-    with Progress(console=err, transient=True) as bar:
-        for path, photo in zip(results, inputs, strict=True):
-            task = bar.add_task(path.name, total=None)
-            options: dict[str, Any] = {
-                "tile": tile,
-                "tell": partial(_advance, bar, task),
-            }
-            if network is None:
-                found = ks.deblur_uniform(photo.pixels, kernel_size, **options)
-            else:
-                options |= {"solver": solver, "gamma": gamma, "saturates": saturation}
-                found = ks.deblur(photo.pixels, network, **options)
-            ks.write(path, photo._replace(pixels=found.image))
-            out.print(escape(str(path)))
+    if method in SEARCHES:
+        options |= {"preset": preset, "seed": seed}
+        options["vgg"] = weights.load(vgg_file) if vgg_file else None
+    results, every = result_paths(photos, output), range(len(photos))
+    together = _of_one_size(inputs) if method in SEARCHES else [[i] for i in every]
+    for group in together:
+        shown = Trace(keep=trace)
+        heard: dict[str, Any] = {"tell": shown.tell}
+        if method in SEARCHES:
+            heard["watch"] = shown.watch
+        stack = np.stack([inputs[i].pixels for i in group])
+        with shown.bar:
+            found = deblur_all(stack, method, weights=network, **options, **heard)
+        for place, i in enumerate(group):
+            ks.write(results[i], inputs[i]._replace(pixels=found[place].image))
+            out.print(escape(str(results[i])))
             if sheet:
-                pictures = {"photo": photo.pixels, "deblurred": found.image}
-                if found.kernel is not None:
-                    pictures["kernel"] = found.kernel[..., None] / found.kernel.max()
-                if network is not None:
-                    field = ks.find_field(photo.pixels, network)
-                    pictures["its kernels"] = _drawn(photo.pixels, field)
-                page = images.contact_sheet(list(pictures.values()), list(pictures))
-                name = path.with_name(f"{path.stem}_sheet.png")
-                ks.write(name, ks.Photo(page))
-                out.print(escape(str(name)))
+                _write_sheet(results[i], inputs[i].pixels, found[place], network)
+            loss = found[place].loss
+            if trace and loss is not None:
+                shown.write(results[i], place, loss)
 
 
-def _advance(bar: Progress, task: TaskID, done: int, total: int) -> None:
-    bar.update(task, completed=done, total=total)
+def _of_one_size(inputs: list[ks.Photo]) -> list[list[int]]:
+    """The numbers of the photos, those of one shape together."""
+    groups: dict[tuple[int, ...], list[int]] = {}
+    for i, photo in enumerate(inputs):
+        groups.setdefault(photo.pixels.shape, []).append(i)
+    return list(groups.values())
+
+
+def _write_sheet(
+    path: Path,
+    photo: np.ndarray,
+    found: ks.Deblurred,
+    network: weights.Weights | None,
+) -> None:
+    pictures = {"photo": photo, "deblurred": found.image}
+    if found.kernel is not None:
+        pictures["kernel"] = found.kernel[..., None] / found.kernel.max()
+    if network is not None and isinstance(network.module, TwoHeads):
+        pictures["its kernels"] = _drawn(photo, ks.find_field(photo, network))
+    page = images.contact_sheet(list(pictures.values()), list(pictures))
+    name = path.with_name(f"{path.stem}_sheet.png")
+    ks.write(name, ks.Photo(page))
+    out.print(escape(str(name)))
 
 
 @app.command()

@@ -15,7 +15,7 @@ import numpy as np
 
 from kernel_space_jax import weights
 from kernel_space_jax.datasets import Record
-from kernel_space_jax.deblur import KERNEL_SIZE, deblur, deblur_uniform
+from kernel_space_jax.deblur import KERNEL_SIZE, deblur_per_pixel, deblur_uniform
 from kernel_space_jax.errors import UserError
 from kernel_space_jax.evaluation.protocol import Restored
 from kernel_space_jax.images import match_channels
@@ -106,7 +106,7 @@ def _moved_blur(space: weights.Weights | None, record: Record) -> Restored:
 
 def _found_blur(network: weights.Weights, record: Record) -> Restored:
     """What `kernel-space deblur` makes of the photo, told nothing else."""
-    return Restored(deblur(observed(record), network).image)
+    return Restored(deblur_per_pixel(observed(record), network).image)
 
 
 def blind_uniform(record: Record) -> Restored:

@@ -82,7 +82,7 @@ class Objective:
             if self._asks(name):
                 weights = jnp.asarray([getattr(p, name) for p in self.phases])
                 weighted[name] = weights[phase] * term()
-        return sum(weighted.values(), jnp.float32(0)), weighted
+        return sum(weighted.values(), jnp.zeros(())), weighted
 
     def _asks(self, name: str) -> bool:
         return any(getattr(phase, name) for phase in self.phases)

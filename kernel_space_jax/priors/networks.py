@@ -20,7 +20,7 @@ class Network:
     scale: float = struct.field(pytree_node=False, default=0.1)
     jitter: float = struct.field(pytree_node=False, default=1e-3)
 
-    def init(self, key: Array) -> dict[str, Any]:
+    def init(self, key: Array, near: Array | None = None) -> dict[str, Any]:
         of_z, of_weights = jax.random.split(key)
         z = self.scale * jax.random.uniform(of_z, self.z_shape)
         return {"weights": self.module.init(of_weights, z)["params"], "z": z}

@@ -8,13 +8,14 @@ from jax import Array
 class Prior(Protocol):
     """A value as a pure, differentiable function of parameters that are searched.
 
-    theta = init(key),    value = apply(theta, key)
+    theta = init(key, near),    value = apply(theta, key)
 
-    A key makes `apply` draw what it draws anew at each step of a search; without one
-    it gives the value itself. Priors are pytrees, so they may be arguments of jitted
-    functions.
+    A prior that can begin at a value begins at `near`, if it is given; a network
+    cannot. A key makes `apply` draw what it draws anew at each step of a search;
+    without one it gives the value itself. Priors are pytrees, so they may be arguments
+    of jitted functions.
     """
 
-    def init(self, key: Array) -> Any: ...
+    def init(self, key: Array, near: Array | None = None) -> Any: ...
 
     def apply(self, theta: Any, key: Array | None = None) -> Array: ...

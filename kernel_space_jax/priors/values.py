@@ -8,12 +8,12 @@ from jax import Array
 
 @struct.dataclass
 class Free:
-    """Any value, of the shape of the one that a search starts from."""
+    """Any value of a shape; a search starts from a half everywhere."""
 
-    start: Array
+    shape: tuple[int, ...] = struct.field(pytree_node=False)
 
-    def init(self, key: Array) -> Array:
-        return self.start
+    def init(self, key: Array, near: Array | None = None) -> Array:
+        return jnp.full(self.shape, 0.5) if near is None else near
 
     def apply(self, theta: Array, key: Array | None = None) -> Array:
         return theta
@@ -21,16 +21,15 @@ class Free:
 
 @struct.dataclass
 class Simplex:
-    """A pixel kernel h = softmax(theta): h > 0, sum h = 1, as large as `start`.
+    """A pixel kernel h = softmax(theta): h > 0, sum h = 1; it starts out even."""
 
-    The search starts from `start`, which need not be positive everywhere.
-    """
+    size: int = struct.field(pytree_node=False)
 
-    start: Array
-
-    def init(self, key: Array) -> Array:
-        # Where the start has nothing, a hundredth of an even share can still grow.
-        return jnp.log(jnp.maximum(self.start, 0.01 / self.start.size))
+    def init(self, key: Array, near: Array | None = None) -> Array:
+        if near is None:
+            return jnp.zeros((self.size, self.size))
+        # Where it has nothing, a hundredth of an even share can still grow.
+        return jnp.log(jnp.maximum(near, 0.01 / near.size))
 
     def apply(self, theta: Array, key: Array | None = None) -> Array:
         return jax.nn.softmax(theta.ravel()).reshape(theta.shape)

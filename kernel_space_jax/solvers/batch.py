@@ -29,25 +29,22 @@ def way_of_platform() -> Way:
     return "map" if jax.default_backend() == "cpu" else "vmap"
 
 
-def spread(
-    solve: Callable[..., Any], *shared: Any, way: Way | None = None
-) -> Callable[..., Any]:
-    """`solve(*shared, *one)` of each of a stack: a jitted function of stacks (n, ...).
+def spread(solve: Callable[..., Any], way: Way | None = None) -> Callable[..., Any]:
+    """`solve(shared, *one)` for each of a stack: the function of (shared, *stacks).
 
-    All arguments and answers are pytrees of arrays, and every leaf of the stacks has
-    n for its first axis. n may be any number: what is missing to a multiple of the
-    devices is filled up with the last problem.
+    All arguments and answers are pytrees of arrays; every leaf of the stacks has n for
+    its first axis, those of `shared` belong to all. n may be any number: what is
+    missing to a multiple of the devices is filled up with the last problem.
     """
-    one_by_one = (way or way_of_platform()) == "map"
-    devices = jax.device_count()
 
-    def here(shared: tuple, stacks: tuple) -> Any:
-        if one_by_one:
-            return lax.map(lambda one: solve(*shared, *one), stacks)
-        return jax.vmap(lambda *one: solve(*shared, *one))(*stacks)
+    def here(shared: Any, stacks: tuple) -> Any:
+        if (way or way_of_platform()) == "map":
+            return lax.map(lambda one: solve(shared, *one), stacks)
+        return jax.vmap(lambda *one: solve(shared, *one))(*stacks)
 
     @jax.jit
-    def everywhere(shared: tuple, stacks: tuple) -> Any:
+    def everywhere(shared: Any, *stacks: Any) -> Any:
+        devices = jax.device_count()
         if devices == 1:
             return here(shared, stacks)
         count = jax.tree.leaves(stacks)[0].shape[0]
@@ -65,7 +62,7 @@ def spread(
         found = mapped(shared, filled)
         return jax.tree.map(lambda leaf: leaf[:count], found)
 
-    return lambda *stacks: everywhere(shared, stacks)
+    return everywhere
 
 
 def _fill(stack: Array, missing: int) -> Array:

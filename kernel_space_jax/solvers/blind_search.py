@@ -74,7 +74,7 @@ class Search:
 
 
 class Start(NamedTuple):
-    """What the priors are drawn towards first: x (1, H', W', C), k, or neither."""
+    """Where a search starts, as far as its priors can: x (1, H', W', C), k."""
 
     x: Array | None = None
     k: Array | None = None
@@ -148,7 +148,7 @@ def finish(search: Search, y: Array, state: State) -> Found:
 
 def _both(search: Search) -> optax.GradientTransformation:
     rates = {"x": search.rate_x.adam(), "k": search.rate_k.adam()}
-    return optax.partition(rates, {"x": "x", "k": "k"})
+    return optax.partition(rates, {"x": "x", "k": "k"})  # type: ignore[arg-type]
 
 
 def _joint_loss(search: Search, target: Target) -> Callable[..., Array]:
@@ -196,7 +196,7 @@ def _value(search: Search, target: Target, x: Array, k: Array, step: Array) -> A
 
 def _warmed(search: Search, prior: Prior, key: Array, goal: Array | None) -> Any:
     """theta of the prior, drawn, and led to the goal by `warm_up` steps."""
-    theta = prior.init(key)
+    theta = prior.init(key, goal)
     if goal is None or not search.warm_up:
         return theta
     return minimise(

@@ -11,8 +11,6 @@ Each is one setting of `blind_search`.
 
 from typing import NamedTuple
 
-from jax import Array
-
 from kernel_space_jax.errors import UserError
 from kernel_space_jax.losses.objective import Phase, objective
 from kernel_space_jax.models.kernel_space import STRIDE, KernelSpace
@@ -76,11 +74,7 @@ def kernel_space(
 ) -> Search:
     """The search in a learned space for photos (1, H, W, C) of that shape."""
     module = space.module
-    if not isinstance(module, KernelSpace):
-        raise UserError(
-            f"these weights are of a {type(module).__name__}; "
-            "the search wants those of a kernel space"
-        )
+    assert isinstance(module, KernelSpace)
     _, height, width, channels = shape
     grid = [max(module.least_grid, -(-n // STRIDE)) for n in (height, width)]
     image = ImagePrior(preset.width, preset.skip, channels=channels)
@@ -107,9 +101,9 @@ def self_deblur(shape: tuple[int, ...], size: int, preset: Preset) -> Search:
     return _uniform(shape, size, preset, kernel, 1e-4)
 
 
-def pixel_kernel(shape: tuple[int, ...], h: Array, preset: Preset) -> Search:
-    """The same with no network for the kernel, which starts from h (size, size)."""
-    return _uniform(shape, h.shape[0], preset, Simplex(h), 1e-2)
+def pixel_kernel(shape: tuple[int, ...], size: int, preset: Preset) -> Search:
+    """The same with no network for the kernel: any h >= 0 whose sum is 1."""
+    return _uniform(shape, size, preset, Simplex(size), 1e-2)
 
 
 def step_decay(steps: int, value: float = 5e-4) -> Rate:

@@ -1,6 +1,6 @@
 """Photos too large to be solved at once: overlapping tiles, blended without seams."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -47,14 +47,27 @@ def blend(
     Where tiles overlap their answers are mixed, with weights that fall to nothing at
     a tile's edge, so no seam shows. `tell` hears how many are done of how many.
     """
-    total = np.zeros(photo.shape, np.float32)
-    weight = np.zeros((*photo.shape[:2], 1), np.float32)
-    for tile in tiles(photo.shape[:2], side, overlap):
-        found = solve(photo[tile.rows, tile.columns])
-        ramp = np.multiply.outer(*_ramps(found.shape[:2], overlap))[..., None]
-        total[tile.rows, tile.columns] += ramp * found
+    places = tiles(photo.shape[:2], side, overlap)
+    found = []
+    for place in places:
+        found.append(solve(photo[place.rows, place.columns]))
+        tell(place.number + 1, place.count)
+    return join(found, places, photo.shape, overlap)
+
+
+def join(
+    found: Sequence[np.ndarray],
+    places: Sequence[Tile],
+    shape: tuple[int, ...],
+    overlap: int,
+) -> np.ndarray:
+    """The photo of that shape whose tiles (h, w, C) these are, without seams."""
+    total = np.zeros(shape, np.float32)
+    weight = np.zeros((*shape[:2], 1), np.float32)
+    for tile, part in zip(places, found, strict=True):
+        ramp = np.multiply.outer(*_ramps(part.shape[:2], overlap))[..., None]
+        total[tile.rows, tile.columns] += ramp * part
         weight[tile.rows, tile.columns] += ramp
-        tell(tile.number + 1, tile.count)
     return total / weight
 
 

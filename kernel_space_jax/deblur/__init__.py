@@ -1,0 +1,49 @@
+"""Photos in, sharp photos out: what `kernel-space deblur` and `kernels` call.
+
+A blind method finds k in y alone:
+
+    map             one kernel for the whole photo, coarse to fine (uniform.py)
+    basis           a network says how each pixel was blurred (per_pixel.py)
+    selfdeblur, pixel-kernel, kernel-space, nested
+                    x and k searched together, with priors (by_search.py)
+"""
+
+from kernel_space_jax.deblur.by_search import (
+    LEARNED,
+    SEARCHES,
+    Glimpse,
+    deblur_by_search,
+)
+from kernel_space_jax.deblur.per_pixel import (
+    SOLVERS,
+    deblur_per_pixel,
+    find_field,
+    find_solver,
+)
+from kernel_space_jax.deblur.photos import METHODS, check_method, deblur, deblur_all
+from kernel_space_jax.deblur.result import TILE, Deblurred
+from kernel_space_jax.deblur.uniform import (
+    KERNEL_SIZE,
+    check_kernel_size,
+    deblur_uniform,
+)
+
+__all__ = [
+    "KERNEL_SIZE",
+    "LEARNED",
+    "METHODS",
+    "SEARCHES",
+    "SOLVERS",
+    "TILE",
+    "Deblurred",
+    "Glimpse",
+    "check_kernel_size",
+    "check_method",
+    "deblur",
+    "deblur_all",
+    "deblur_by_search",
+    "deblur_per_pixel",
+    "deblur_uniform",
+    "find_field",
+    "find_solver",
+]

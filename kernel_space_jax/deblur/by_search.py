@@ -1,0 +1,166 @@
+"""Blind search with priors on x and k: many photos of one size at once.
+
+    selfdeblur, pixel-kernel    one kernel for the photo, found in its middle
+    kernel-space, nested        a code of a learned space; large photos in tiles
+
+Every search starts from what `map` finds. Where the blur is one kernel, the sharp
+image is that of the non-blind solver with the kernel found: it keeps more of the photo
+than the network that helped to find it.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from kernel_space_jax.deblur.result import TILE, Deblurred, Tell, checked, silent
+from kernel_space_jax.deblur.uniform import KERNEL_SIZE, check_kernel_size, middle, undo
+from kernel_space_jax.images import match_channels
+from kernel_space_jax.solvers import blind_map, blind_search, presets, restore
+from kernel_space_jax.solvers.batch import spread
+from kernel_space_jax.solvers.blind_search import Found, Search, Start
+from kernel_space_jax.solvers.tiles import join, tiles
+from kernel_space_jax.weights import Weights
+
+SEARCHES = ("selfdeblur", "pixel-kernel", "kernel-space", "nested")
+LEARNED = ("kernel-space", "nested")
+# The side of what a search looks at: of the middle, and of a tile.
+SIDE, OVERLAP = 256, 64
+# How often a search is looked at from outside.
+PIECES = 20
+
+
+class Glimpse(NamedTuple):
+    """A running search: steps made of how many, the loss (n, steps + 1), the x now.
+
+    `images()` are (n, H, W, C), the best so far of each photo.
+    """
+
+    done: int
+    total: int
+    loss: np.ndarray
+    images: Callable[[], np.ndarray]
+
+
+Watch = Callable[[Glimpse], None]
+
+
+def deblur_by_search(
+    photos: np.ndarray,
+    method: str,
+    *,
+    preset: str = "quick",
+    space: Weights | None = None,
+    vgg: Weights | None = None,
+    kernel_size: int = KERNEL_SIZE,
+    seed: int = 0,
+    tile: int = TILE,
+    watch: Watch = lambda glimpse: None,
+    tell: Tell = silent,
+) -> list[Deblurred]:
+    """The sharp images behind photos (n, H, W, C) in [0, 1], solved at once.
+
+    `space` are the weights of a kernel space, for the methods that need one, and `vgg`
+    those of VGG19 for the published data term. Interrupting it (Ctrl-C) is no error:
+    the best so far comes back.
+    """
+    plan = presets.find_preset(preset)
+    check_kernel_size(photos[0], kernel_size)
+    photos = np.stack([checked(photo) for photo in photos])
+    if method in LEARNED:
+        assert space is not None
+        return _in_space(photos, method, plan, space, vgg, kernel_size, seed, watch)
+    grey = photos.mean(-1, keepdims=True)
+    y = jnp.stack([jnp.asarray(middle(photo, SIDE)) for photo in grey])
+    starts = _starts(y, kernel_size)
+    make = presets.self_deblur if method == "selfdeblur" else presets.pixel_kernel
+    found = _run(make(y[:1].shape, kernel_size, plan), y, starts, seed, watch)
+    results = []
+    for i, photo in enumerate(photos):
+        h = found.k[i]
+        image = undo(photo, h, tile=tile, tell=tell)
+        results.append(_answer(found, i, image, np.asarray(h)))
+    return results
+
+
+def _starts(y: Array, kernel_size: int) -> Start:
+    """What `map` finds: x (n, 1, H', W', C), larger than y by the kernel's reach; h."""
+    h = blind_map(y, kernel_size).h
+    reach = kernel_size // 2
+    x = jnp.clip(restore(y, h), 0, 1)
+    sides = ((0, 0), (reach, reach), (reach, reach), (0, 0))
+    return Start(jnp.pad(x, sides, mode="edge")[:, None], h)
+
+
+def _in_space(
+    photos: np.ndarray,
+    method: str,
+    plan: presets.Preset,
+    space: Weights,
+    vgg: Weights | None,
+    kernel_size: int,
+    seed: int,
+    watch: Watch,
+) -> list[Deblurred]:
+    colour = np.stack([match_channels(photo, 3) for photo in photos])
+    places = tiles(colour.shape[1:3], SIDE, OVERLAP)
+    cut = [photo[p.rows, p.columns] for photo in colour for p in places]
+    y = jnp.asarray(np.stack(cut))
+    nested = presets.Nested() if method == "nested" else None
+    search = presets.kernel_space(space, y[:1].shape, plan, vgg=vgg, nested=nested)
+    reach = kernel_size // 2
+    x = _starts(y, kernel_size).x
+    assert x is not None
+    x = x[:, :, reach:-reach, reach:-reach]
+    extract = jax.jit(partial(search.operator.module.apply, method="extract"))  # type: ignore[attr-defined]
+    code, _ = extract(space.variables, x[:, 0], y)
+    found = _run(search, y, Start(x, code[:, None]), seed, watch)
+    results = []
+    for i in range(len(photos)):
+        here = slice(i * len(places), (i + 1) * len(places))
+        image = join(
+            list(np.asarray(found.x[here, 0])), places, colour[i].shape, OVERLAP
+        )
+        image = match_channels(np.clip(image, 0, 1), photos.shape[-1])
+        worst = i * len(places) + int(np.argmax(np.asarray(found.value[here])))
+        results.append(_answer(found, worst, image, None))
+    return results
+
+
+_begin = spread(blind_search.begin)
+_advance = spread(
+    lambda shared, *one: blind_search.advance(shared[0], *one, until=shared[1])
+)
+_finish = spread(blind_search.finish)
+
+
+def _run(search: Search, y: Array, starts: Start, seed: int, watch: Watch) -> Found:
+    """The search of each photo (n, H, W, C), in pieces between which it is watched."""
+    keys = jax.random.split(jax.random.key(seed), len(y))
+    y = y[:, None]
+    state = _begin(search, keys, starts)
+
+    def images() -> np.ndarray:
+        return np.asarray(_finish(search, y, state).x[:, 0])
+
+    try:
+        for piece in range(1, PIECES + 1):
+            done = -(-search.steps * piece // PIECES)
+            shared = (search, jnp.asarray(done + 1))
+            state = jax.block_until_ready(_advance(shared, y, keys, state))
+            watch(Glimpse(done, search.steps, np.asarray(state.loss), images))
+            if bool(state.stopped.all()):
+                break
+    except KeyboardInterrupt:
+        pass
+    return _finish(search, y, state)
+
+
+def _answer(
+    found: Found, i: int, image: np.ndarray, kernel: np.ndarray | None
+) -> Deblurred:
+    return Deblurred(image, kernel, np.asarray(found.loss[i]), int(found.steps[i]))

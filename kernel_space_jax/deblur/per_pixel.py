@@ -1,0 +1,83 @@
+"""Per-pixel blur: a two-headed network says how each pixel was blurred (`basis`).
+
+A non-blind solver for the field that it found then gives the sharp image.
+"""
+
+from collections.abc import Callable
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from kernel_space_jax.deblur.result import (
+    OVERLAP,
+    TILE,
+    Deblurred,
+    Tell,
+    checked,
+    silent,
+)
+from kernel_space_jax.errors import UserError
+from kernel_space_jax.images import match_channels
+from kernel_space_jax.models.two_heads import TwoHeads
+from kernel_space_jax.operators import KernelField
+from kernel_space_jax.operators.basis import reduced
+from kernel_space_jax.operators.camera import GAMMA
+from kernel_space_jax.solvers import Restoration, half_quadratic, richardson_lucy
+from kernel_space_jax.solvers.tiles import blend
+from kernel_space_jax.weights import Weights
+
+SOLVERS = {"richardson-lucy": richardson_lucy, "half-quadratic": half_quadratic}
+
+
+def find_field(photo: np.ndarray, network: Weights) -> KernelField:
+    """How each pixel of a photo (H, W, C) was blurred: a field for a batch of one."""
+    if not isinstance(network.module, TwoHeads):
+        raise UserError(
+            f"these weights are of a {type(network.module).__name__}; "
+            "kernels are found by those of a TwoHeads"
+        )
+    y = jnp.asarray(match_channels(photo, 3))[None]
+    kernels, masks = _apply(network.module, network.variables, y)
+    return KernelField(kernels, masks)
+
+
+@partial(jax.jit, static_argnames="module")
+def _apply(module: TwoHeads, variables, y: jax.Array):
+    return module.apply(variables, y)
+
+
+def deblur_per_pixel(
+    photo: np.ndarray,
+    network: Weights,
+    *,
+    solver: str = "richardson-lucy",
+    gamma: float = GAMMA,
+    saturates: bool = True,
+    tile: int = TILE,
+    tell: Tell = silent,
+) -> Deblurred:
+    """The sharp image behind a photo (H, W, C) in [0, 1], each pixel with its kernel.
+
+    `gamma` is that of the camera and `saturates` says that its sensor clips. A photo
+    with a side of more than `tile` pixels is cut into tiles of that size; `tell` hears
+    how many are done of how many.
+    """
+    solve = partial(find_solver(solver), gamma=gamma, saturates=saturates)
+
+    def one(part: np.ndarray) -> np.ndarray:
+        field = reduced(find_field(part, network))
+        return np.asarray(jnp.clip(solve(jnp.asarray(part)[None], field).x[0], 0, 1))
+
+    overlap = min(OVERLAP, tile // 4)
+    return Deblurred(blend(one, checked(photo), side=tile, overlap=overlap, tell=tell))
+
+
+def find_solver(name: str) -> Callable[..., Restoration]:
+    """The non-blind solver of a name."""
+    if name not in SOLVERS:
+        raise UserError(
+            f"there is no solver '{name}'; choose one of {', '.join(SOLVERS)}"
+        )
+    return SOLVERS[name]

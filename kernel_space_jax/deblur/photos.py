@@ -1,0 +1,75 @@
+"""One function for every method: `ks.deblur`."""
+
+from typing import Any
+
+import numpy as np
+
+from kernel_space_jax.deblur.by_search import LEARNED, SEARCHES, deblur_by_search
+from kernel_space_jax.deblur.per_pixel import deblur_per_pixel
+from kernel_space_jax.deblur.result import Deblurred
+from kernel_space_jax.deblur.uniform import deblur_uniform
+from kernel_space_jax.errors import UserError
+from kernel_space_jax.models.kernel_space import KernelSpace
+from kernel_space_jax.models.two_heads import TwoHeads
+from kernel_space_jax.weights import Weights
+
+METHODS = ("map", "basis", *SEARCHES)
+# The network of each method that needs one.
+NETWORKS = {"basis": TwoHeads, **dict.fromkeys(LEARNED, KernelSpace)}
+
+
+def deblur(
+    photos: np.ndarray,
+    method: str = "map",
+    *,
+    weights: Weights | None = None,
+    **options: Any,
+) -> Deblurred:
+    """The sharp image behind a photo (H, W, C) in [0, 1], or those behind (n, H, W, C).
+
+    What is found of a stack is stacked too. `weights` are those of the network that
+    the method needs: a two-headed one for basis, a kernel space for kernel-space and
+    nested. Options are those of `deblur_uniform`, `deblur_per_pixel` and
+    `deblur_by_search`.
+    """
+    if photos.ndim == 3:
+        return deblur_all(photos[None], method, weights=weights, **options)[0]
+    columns = zip(*deblur_all(photos, method, weights=weights, **options), strict=True)
+    return Deblurred(
+        *(None if values[0] is None else np.stack(values) for values in columns)  # type: ignore[arg-type]
+    )
+
+
+def deblur_all(
+    photos: np.ndarray,
+    method: str,
+    *,
+    weights: Weights | None = None,
+    **options: Any,
+) -> list[Deblurred]:
+    """The sharp images behind photos (n, H, W, C), one by one or searched together."""
+    check_method(method, weights)
+    if method in SEARCHES:
+        return deblur_by_search(photos, method, space=weights, **options)
+    if weights is not None:
+        return [deblur_per_pixel(photo, weights, **options) for photo in photos]
+    return [deblur_uniform(photo, **options) for photo in photos]
+
+
+def check_method(method: str, weights: Weights | None) -> None:
+    """A `UserError` for a method that does not exist, or has not what it needs."""
+    if method not in METHODS:
+        known = ", ".join(METHODS)
+        raise UserError(f"there is no method '{method}'; choose one of {known}")
+    wanted = NETWORKS.get(method)
+    if wanted is None and weights is not None:
+        raise UserError(f"the method {method} uses no weights")
+    if wanted is None:
+        return
+    if weights is None:
+        raise UserError(f"the method {method} needs the weights of a {wanted.__name__}")
+    if not isinstance(weights.module, wanted):
+        raise UserError(
+            f"these weights are of a {type(weights.module).__name__}; "
+            f"the method {method} needs those of a {wanted.__name__}"
+        )

@@ -1,0 +1,66 @@
+"""Uniform blur: one kernel for the whole photo, found from coarse to fine (`map`)."""
+
+import jax.numpy as jnp
+import numpy as np
+
+from kernel_space_jax.deblur.result import (
+    OVERLAP,
+    TILE,
+    Deblurred,
+    Tell,
+    checked,
+    silent,
+)
+from kernel_space_jax.errors import UserError
+from kernel_space_jax.solvers import blind_map, restore
+from kernel_space_jax.solvers.tiles import blend
+
+# The kernel is looked for in the middle of the photo, and in this size of it.
+MAP_SIDE = 512
+KERNEL_SIZE = 25
+
+
+def deblur_uniform(
+    photo: np.ndarray,
+    kernel_size: int = KERNEL_SIZE,
+    *,
+    tile: int = TILE,
+    tell: Tell = silent,
+) -> Deblurred:
+    """The sharp image behind a photo (H, W, C) in [0, 1], one kernel for all pixels.
+
+    The kernel is no larger than `kernel_size` pixels, and is found in the middle of
+    the photo.
+    """
+    check_kernel_size(photo, kernel_size)
+    photo = checked(photo)
+    h = blind_map(jnp.asarray(middle(photo, MAP_SIDE))[None], kernel_size).h[0]
+    return Deblurred(undo(photo, h, tile=tile, tell=tell), np.asarray(h))
+
+
+def undo(
+    photo: np.ndarray, h: jnp.ndarray, *, tile: int = TILE, tell: Tell = silent
+) -> np.ndarray:
+    """The photo (H, W, C) without the blur of h (size, size): the same size."""
+
+    def one(part: np.ndarray) -> np.ndarray:
+        return np.asarray(jnp.clip(restore(jnp.asarray(part)[None], h)[0], 0, 1))
+
+    overlap = min(OVERLAP, tile // 4)
+    return blend(one, photo, side=tile, overlap=overlap, tell=tell)
+
+
+def middle(photo: np.ndarray, side: int) -> np.ndarray:
+    """The middle of a photo (H, W, C), at most `side` pixels a side."""
+    top, left = (max(0, (n - side) // 2) for n in photo.shape[:2])
+    return photo[top : top + side, left : left + side]
+
+
+def check_kernel_size(photo: np.ndarray, kernel_size: int) -> None:
+    """A `UserError` for a size that no kernel of this photo can have."""
+    most = min(photo.shape[:2]) // 2
+    if kernel_size % 2 == 0 or not 3 <= kernel_size <= most:
+        raise UserError(
+            f"a kernel of {kernel_size} pixels does not fit a photo of "
+            f"{photo.shape[1]}x{photo.shape[0]}; give an odd size from 3 to {most}"
+        )
