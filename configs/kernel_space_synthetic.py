@@ -1,10 +1,17 @@
 """The blur-operator space without any download: dead leaves under camera shake.
 
-Everything is drawn on the device. Two sizes: `compact` trains on two CPU cores in
-twenty minutes, `full` is the published network (its steps want an accelerator).
+Everything is drawn on the device. `full` is the published network (its steps want an
+accelerator). `compact` trains on two CPU cores in an hour, and `compact-256` goes on
+from it with larger crops: together they are the weights that come with the package.
+`variational` starts from those, and its codes can be drawn.
 
     kernel-space train --config configs/kernel_space_synthetic.py:compact \\
         --workdir runs/compact
+    kernel-space export runs/compact -o compact.safetensors
+    kernel-space train --config configs/kernel_space_synthetic.py:compact-256 \\
+        --workdir runs/compact-256 --config.init_from=compact.safetensors
+    kernel-space train --config configs/kernel_space_synthetic.py:variational \\
+        --workdir runs/variational
     kernel-space train --config configs/kernel_space_synthetic.py:full \\
         --workdir runs/full
 
@@ -57,4 +64,16 @@ def get_config(size: str = "compact") -> Config:
         config.log_every = 50
         config.evaluate_every = 500
         config.checkpoint_every = 500
+    if size == "compact-256":
+        # Four positions of the code see what one, padded with zeros, never did.
+        config.data.crop = 256
+        config.data.validation_size = 16
+        config.batch_size = 2
+        config.steps = 2_000
+        config.learning_rate = 3e-4
+    if size == "variational":
+        config.model.variational = True
+        config.init_from = "kernel-space"
+        config.steps = 2_500
+        config.learning_rate = 3e-4
     return config

@@ -13,7 +13,6 @@ from kernel_space_jax import images, weights
 from kernel_space_jax.cli.app import app, out, result_paths
 from kernel_space_jax.cli.trace import Trace
 from kernel_space_jax.deblur import (
-    KERNEL_SIZE,
     LEARNED,
     METHODS,
     SEARCHES,
@@ -52,8 +51,9 @@ def deblur(
         ),
     ] = None,
     kernel_size: Annotated[
-        int, typer.Option(help="The kernel has at most these pixels a side.")
-    ] = KERNEL_SIZE,
+        int | None,
+        typer.Option(help="The kernel's largest side; the best of several by default."),
+    ] = None,
     preset: Annotated[
         str, typer.Option(help=f"Searches: their cost, {', '.join(PRESETS)}.")
     ] = "quick",

@@ -23,13 +23,11 @@ from kernel_space_jax.deblur.per_pixel import (
 from kernel_space_jax.deblur.photos import METHODS, check_method, deblur, deblur_all
 from kernel_space_jax.deblur.result import TILE, Deblurred
 from kernel_space_jax.deblur.uniform import (
-    KERNEL_SIZE,
     check_kernel_size,
     deblur_uniform,
 )
 
 __all__ = [
-    "KERNEL_SIZE",
     "LEARNED",
     "METHODS",
     "SEARCHES",

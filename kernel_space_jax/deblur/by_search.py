@@ -18,7 +18,7 @@ import numpy as np
 from jax import Array
 
 from kernel_space_jax.deblur.result import TILE, Deblurred, Tell, checked, silent
-from kernel_space_jax.deblur.uniform import KERNEL_SIZE, check_kernel_size, middle, undo
+from kernel_space_jax.deblur.uniform import check_kernel_size, middle, undo
 from kernel_space_jax.images import match_channels
 from kernel_space_jax.solvers import blind_map, blind_search, presets, restore
 from kernel_space_jax.solvers.batch import spread
@@ -56,7 +56,7 @@ def deblur_by_search(
     preset: str = "quick",
     space: Weights | None = None,
     vgg: Weights | None = None,
-    kernel_size: int = KERNEL_SIZE,
+    kernel_size: int | None = None,
     seed: int = 0,
     tile: int = TILE,
     watch: Watch = lambda glimpse: None,
@@ -77,8 +77,9 @@ def deblur_by_search(
     grey = photos.mean(-1, keepdims=True)
     y = jnp.stack([jnp.asarray(middle(photo, SIDE)) for photo in grey])
     starts = _starts(y, kernel_size)
+    assert starts.k is not None
     make = presets.self_deblur if method == "selfdeblur" else presets.pixel_kernel
-    found = _run(make(y[:1].shape, kernel_size, plan), y, starts, seed, watch)
+    found = _run(make(y[:1].shape, starts.k.shape[-1], plan), y, starts, seed, watch)
     results = []
     for i, photo in enumerate(photos):
         h = found.k[i]
@@ -87,10 +88,10 @@ def deblur_by_search(
     return results
 
 
-def _starts(y: Array, kernel_size: int) -> Start:
+def _starts(y: Array, kernel_size: int | None) -> Start:
     """What `map` finds: x (n, 1, H', W', C), larger than y by the kernel's reach; h."""
     h = blind_map(y, kernel_size).h
-    reach = kernel_size // 2
+    reach = h.shape[-1] // 2
     x = jnp.clip(restore(y, h), 0, 1)
     sides = ((0, 0), (reach, reach), (reach, reach), (0, 0))
     return Start(jnp.pad(x, sides, mode="edge")[:, None], h)
@@ -102,7 +103,7 @@ def _in_space(
     plan: presets.Preset,
     space: Weights,
     vgg: Weights | None,
-    kernel_size: int,
+    kernel_size: int | None,
     seed: int,
     watch: Watch,
 ) -> list[Deblurred]:
@@ -112,9 +113,9 @@ def _in_space(
     y = jnp.asarray(np.stack(cut))
     nested = presets.Nested() if method == "nested" else None
     search = presets.kernel_space(space, y[:1].shape, plan, vgg=vgg, nested=nested)
-    reach = kernel_size // 2
-    x = _starts(y, kernel_size).x
-    assert x is not None
+    x, h = _starts(y, kernel_size)
+    assert x is not None and h is not None
+    reach = h.shape[-1] // 2
     x = x[:, :, reach:-reach, reach:-reach]
     extract = jax.jit(partial(search.operator.module.apply, method="extract"))  # type: ignore[attr-defined]
     code, _ = extract(space.variables, x[:, 0], y)

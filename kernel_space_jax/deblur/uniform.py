@@ -17,20 +17,19 @@ from kernel_space_jax.solvers.tiles import blend
 
 # The kernel is looked for in the middle of the photo, and in this size of it.
 MAP_SIDE = 512
-KERNEL_SIZE = 25
 
 
 def deblur_uniform(
     photo: np.ndarray,
-    kernel_size: int = KERNEL_SIZE,
+    kernel_size: int | None = None,
     *,
     tile: int = TILE,
     tell: Tell = silent,
 ) -> Deblurred:
     """The sharp image behind a photo (H, W, C) in [0, 1], one kernel for all pixels.
 
-    The kernel is no larger than `kernel_size` pixels, and is found in the middle of
-    the photo.
+    The kernel is no larger than `kernel_size` pixels, an odd number, and is found in
+    the middle of the photo; without a size, the best of several is taken.
     """
     check_kernel_size(photo, kernel_size)
     photo = checked(photo)
@@ -56,9 +55,11 @@ def middle(photo: np.ndarray, side: int) -> np.ndarray:
     return photo[top : top + side, left : left + side]
 
 
-def check_kernel_size(photo: np.ndarray, kernel_size: int) -> None:
+def check_kernel_size(photo: np.ndarray, kernel_size: int | None) -> None:
     """A `UserError` for a size that no kernel of this photo can have."""
     most = min(photo.shape[:2]) // 2
+    if kernel_size is None:
+        return
     if kernel_size % 2 == 0 or not 3 <= kernel_size <= most:
         raise UserError(
             f"a kernel of {kernel_size} pixels does not fit a photo of "

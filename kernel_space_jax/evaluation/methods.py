@@ -15,7 +15,7 @@ import numpy as np
 
 from kernel_space_jax import weights
 from kernel_space_jax.datasets import Record
-from kernel_space_jax.deblur import KERNEL_SIZE, deblur_per_pixel, deblur_uniform
+from kernel_space_jax.deblur import deblur_per_pixel, deblur_uniform
 from kernel_space_jax.errors import UserError
 from kernel_space_jax.evaluation.protocol import Restored
 from kernel_space_jax.images import match_channels
@@ -110,10 +110,17 @@ def _found_blur(network: weights.Weights, record: Record) -> Restored:
 
 
 def blind_uniform(record: Record) -> Restored:
-    """One kernel for the photo, found in it: at most as large as the true one's box."""
+    """One kernel for the photo, found in it, and so is its size."""
+    found = deblur_uniform(observed(record))
+    return Restored(found.image, found.kernel)
+
+
+def blind_uniform_of_size(record: Record) -> Restored:
+    """The same in a box as large as the true kernel's."""
     h = record.extras.get("kernel")
-    size = KERNEL_SIZE if h is None else max(h.shape)
-    found = deblur_uniform(observed(record), size)
+    if h is None:
+        raise UserError(f"{record.name} comes without the kernel of map-size-known")
+    found = deblur_uniform(observed(record), max(h.shape))
     return Restored(found.image, found.kernel)
 
 
@@ -121,7 +128,8 @@ METHODS: dict[str, Callable[[Record], Restored]] = {
     "blurry": blurry,
     "known-kernel": known_kernel,
     "wiener": wiener,
-    "map-size-known": blind_uniform,
+    "map": blind_uniform,
+    "map-size-known": blind_uniform_of_size,
     "uniform-transfer": partial(_moved_blur, None),
     "richardson-lucy": partial(_per_pixel, richardson_lucy),
     "half-quadratic": partial(_per_pixel, half_quadratic),

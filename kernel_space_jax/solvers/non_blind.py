@@ -9,6 +9,7 @@ direction method of multipliers, split at v = h * x and u_i = D_i x: every step 
 pointwise but for x, which is one division of spectra.
 """
 
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -40,12 +41,20 @@ LEAST_STRENGTH = 1.5e-4
 NOISE_BLOCK = 8
 
 
-def restore(y: Array, h: Array, *, strength: Array | float | None = None) -> Array:
+def restore(
+    y: Array,
+    h: Array,
+    *,
+    strength: Array | float | None = None,
+    rounds: int = ROUNDS,
+    steps: int = STEPS,
+) -> Array:
     """The sharp image x of the photo y = h * x + noise, with nothing assumed outside.
 
     y is (N, H, W, C); h is (kh, kw), or (N, kh, kw), one an image. `strength` of the
-    prior, a number or (N, C), is by default taken from the noise in y. Returns x as
-    large as y, not clipped.
+    prior, a number or (N, C), is by default taken from the noise in y. The prior is
+    weighed anew in each of the `rounds` of `steps`. Returns x as large as y, not
+    clipped.
     """
     if strength is None:
         strength = noise_strength(y)
@@ -54,6 +63,8 @@ def restore(y: Array, h: Array, *, strength: Array | float | None = None) -> Arr
         y,
         jnp.broadcast_to(h, (n, *h.shape[-2:])),
         jnp.broadcast_to(jnp.asarray(strength, y.dtype), (n, channels)),
+        rounds,
+        steps,
     )
 
 
@@ -113,14 +124,15 @@ class _State(NamedTuple):
     prior: dict[str, Array]
 
 
-@jax.jit
-def _restore_all(y: Array, h: Array, strength: Array) -> Array:
+@partial(jax.jit, static_argnames=("rounds", "steps"))
+def _restore_all(y: Array, h: Array, strength: Array, rounds: int, steps: int) -> Array:
     """x of all (N, H, W, C), from the kernels (N, kh, kw) and strengths (N, C)."""
-    channels = jax.vmap(_restore, (0, None, 0))
+    plane = partial(_restore, rounds=rounds, steps=steps)
+    channels = jax.vmap(plane, (0, None, 0))
     return jnp.moveaxis(jax.vmap(channels)(jnp.moveaxis(y, -1, 1), h, strength), 1, -1)
 
 
-def _restore(y: Array, h: Array, strength: Array) -> Array:
+def _restore(y: Array, h: Array, strength: Array, rounds: int, steps: int) -> Array:
     """x (H, W) of one plane y (H, W)."""
     domain = canvas(y.shape, h.shape)
     plane = domain.fill(y)
@@ -150,9 +162,9 @@ def _restore(y: Array, h: Array, strength: Array) -> Array:
             domain.inverse(spectrum), domain.inverse(kernel * spectrum), data, prior
         )
 
-    def again(_: int, rounds: tuple[_State, dict]) -> tuple[_State, dict]:
-        state, weights = rounds
-        state = lax.fori_loop(0, STEPS, lambda _, state: step(weights, state), state)
+    def again(_: int, last: tuple[_State, dict]) -> tuple[_State, dict]:
+        state, weights = last
+        state = lax.fori_loop(0, steps, lambda _, state: step(weights, state), state)
         return state, {n: _weights(difference(state.x, n)) for n in DIFFERENCES}
 
     zero, one = jnp.zeros_like(plane), jnp.ones_like(plane)
@@ -163,7 +175,7 @@ def _restore(y: Array, h: Array, strength: Array) -> Array:
         dict.fromkeys(DIFFERENCES, zero),
     )
     start = (state, dict.fromkeys(DIFFERENCES, one))
-    return domain.cut(lax.fori_loop(0, ROUNDS, again, start)[0].x)
+    return domain.cut(lax.fori_loop(0, rounds, again, start)[0].x)
 
 
 def _weights(gradient: Array) -> Array:
