@@ -1,6 +1,8 @@
 """The blur of one data set on the sharp images of another, on disk as pairs.
 
 y'_i = F(x'_i, G(x_j, y_j)),    j drawn for each i
+
+Where both are one data set, no image is given its own blur: j != i.
 """
 
 import json
@@ -38,17 +40,24 @@ def augment(
     if "blurry" not in pairs.parts() or "sharp" not in pairs.parts():
         raise UserError(f"{pairs.spec} has no pairs to take blur from")
     done = _logged(output, {"pairs": pairs.spec, "sharp": sharp.spec, "seed": seed})
+    swap = pairs.spec == sharp.spec
+    if swap and len(pairs) < 2:
+        raise UserError(f"{pairs.spec} holds one pair; swapping blur takes two")
     made = 0
     for number in range(count):
         tell(number, count)
-        target = sharp[number % len(sharp)]
+        which = number % len(sharp)
+        target = sharp[which]
         name = f"{number:05d}_{Path(target.name).name}"
         if name in done:
             continue
         x = target.sharp if target.sharp is not None else target.blurry
         assert x is not None
         draw = np.random.default_rng([seed, number])
-        source = pairs[int(draw.integers(len(pairs)))]
+        # The one after it takes the place of the one left out.
+        others = len(pairs) - swap
+        chosen = int(draw.integers(others))
+        source = pairs[chosen + (swap and chosen >= which)]
         assert source.sharp is not None and source.blurry is not None
         operator, k = extract_blur(source.sharp, source.blurry, weights)
         again, blurry = transfer(operator, k, [source.sharp, x])
