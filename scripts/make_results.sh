@@ -17,6 +17,9 @@ score --data pairs:data/gopro --method blurry --results skimage-unsharp=outside/
 score --data pairs:data/gopro --protocol reconstruction --method blurry \
   --method uniform-transfer --weights kernel-space \
   -o runs/reconstruction --title "Reconstruction, 11 GoPro pairs"
+score --data pairs:data/gopro --protocol half-transfer --method blurry \
+  --method uniform-transfer --weights kernel-space \
+  -o runs/half-transfer --title "Blur moved between halves, 11 GoPro pairs"
 score --data levin:data/levin09 --protocol levin-transfer --method blurry \
   --method uniform-transfer --weights kernel-space \
   -o runs/levin-transfer --title "Blur transfer, 4 of Levin's kernels"
