@@ -79,8 +79,10 @@ def test_the_blur_of_pairs_on_other_images(tmp_path):
         *ks.extract_blur(x.pixels, y.pixels), [ks.read(SHAPES).pixels]
     )
     np.testing.assert_allclose(record.blurry, again, atol=0.6 / 255)
-    with pytest.raises(ks.UserError, match="other data or another seed"):
+    with pytest.raises(ks.UserError, match="other weights or another seed"):
         augment(*sources, out, 3, seed=1)
+    with pytest.raises(ks.UserError, match="other weights or another seed"):
+        augment(*sources, out, 3, weights=weights.load("kernel-space"))
 
 
 def test_the_verbs_on_files(tmp_path, spaces):

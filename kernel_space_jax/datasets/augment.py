@@ -6,9 +6,12 @@ Where both are one data set, no image is given its own blur: j != i.
 """
 
 import json
+import zlib
 from collections.abc import Callable
+from functools import reduce
 from pathlib import Path
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -39,7 +42,8 @@ def augment(
     """
     if "blurry" not in pairs.parts() or "sharp" not in pairs.parts():
         raise UserError(f"{pairs.spec} has no pairs to take blur from")
-    done = _logged(output, {"pairs": pairs.spec, "sharp": sharp.spec, "seed": seed})
+    made_of = {"pairs": pairs.spec, "sharp": sharp.spec, "seed": seed}
+    done = _logged(output, made_of | {"weights": _checksum(weights)})
     swap = pairs.spec == sharp.spec
     if swap and len(pairs) < 2:
         raise UserError(f"{pairs.spec} holds one pair; swapping blur takes two")
@@ -72,6 +76,12 @@ def augment(
     return made
 
 
+def _checksum(weights: Weights | None) -> int:
+    """What tells two sets of weights apart; 0 for none."""
+    leaves = jax.tree.leaves(weights.variables) if weights else []
+    return reduce(lambda sum, leaf: zlib.crc32(np.asarray(leaf), sum), leaves, 0)
+
+
 def _logged(output: Path, made_of: dict[str, object]) -> set[str]:
     """The names that the log of a folder has; a folder of something else is refused."""
     log = output / LOG
@@ -84,6 +94,7 @@ def _logged(output: Path, made_of: dict[str, object]) -> set[str]:
     first, *lines = log.read_text().splitlines()
     if json.loads(first) != made_of:
         raise UserError(
-            f"{output} was made of other data or another seed; give a new folder"
+            f"{output} was made of other data, with other weights or another seed; "
+            "give a new folder"
         )
     return {json.loads(line)["name"] for line in lines}
