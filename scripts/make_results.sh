@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Makes docs/results.md again, and the report page of its runs. From the root of a
-# checkout whose data/ holds levin09, gopro, kohler, kodak24 and bsds500 (docs/data.md).
+# checkout whose data/ holds levin09, gopro, kohler, kodak24, bsds500 and gopro-frames, a
+# folder of 240 fps frames (docs/data.md).
 set -euo pipefail
 score() { kernel-space evaluate "$@" --table docs/results.md; }
 
@@ -37,5 +38,18 @@ done
 score --data images:data/kodak24 --method blurry --method known-kernel \
   --sweep noise,kernel-length,jpeg,gamma --limit 4 \
   -o runs/sweep --title "Sweep, 4 Kodak images"
+# Scenes apart: GOPR0477 is learned, with more pairs of its 240 fps frames; the rest test.
+for half in sharp blurry; do
+  mkdir -p "data/gopro-scenes/train/$half" "data/gopro-scenes/test/$half"
+  for file in "$PWD/data/gopro/$half"/*; do
+    case $file in */GOPR0477*) split=train ;; *) split=test ;; esac
+    ln -sf "$file" "data/gopro-scenes/$split/$half/"
+  done
+done
+python scripts/prepare_exposures.py data/gopro-frames -o data/gopro-scenes/train \
+  --lengths 15,19
+python scripts/evaluate.py blur-swap --train pairs:data/gopro-scenes/train \
+  --test pairs:data/gopro-scenes/test -o runs/blur-swap \
+  --title "Blur swap, 5 GoPro pairs" --table docs/results.md
 kernel-space report runs/levin runs/gopro runs/kohler runs/non-blind-bsds500 runs/sweep \
   -o page --images 12
