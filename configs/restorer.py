@@ -1,4 +1,4 @@
-"""A small restorer on pairs, to learn what data is worth: two CPU cores, ten minutes.
+"""A small restorer on pairs, to learn what data is worth: minutes on two CPU cores.
 
     kernel-space train --config configs/restorer.py --workdir runs/restorer \\
         --config.data.train="('pairs:/data/train',)" \\

@@ -49,7 +49,7 @@ done
 python scripts/prepare_exposures.py data/gopro-frames -o data/gopro-scenes/train \
   --lengths 15,19
 python scripts/evaluate.py blur-swap --train pairs:data/gopro-scenes/train \
-  --test pairs:data/gopro-scenes/test -o runs/blur-swap \
+  --test pairs:data/gopro-scenes/test -o runs/blur-swap --leaves \
   --title "Blur swap, 5 GoPro pairs" --table docs/results.md
 kernel-space report runs/levin runs/gopro runs/kohler runs/non-blind-bsds500 runs/sweep \
   -o page --images 12
