@@ -42,8 +42,13 @@ def augment(
     """
     if "blurry" not in pairs.parts() or "sharp" not in pairs.parts():
         raise UserError(f"{pairs.spec} has no pairs to take blur from")
-    made_of = {"pairs": pairs.spec, "sharp": sharp.spec, "seed": seed}
-    done = _logged(output, made_of | {"weights": _checksum(weights)})
+    made_of: dict[str, object] = {
+        "pairs": pairs.spec,
+        "sharp": sharp.spec,
+        "seed": seed,
+        "weights": _checksum(weights),
+    }
+    done = _logged(output, made_of)
     swap = pairs.spec == sharp.spec
     if swap and len(pairs) < 2:
         raise UserError(f"{pairs.spec} holds one pair; swapping blur takes two")
@@ -79,7 +84,8 @@ def augment(
 def _checksum(weights: Weights | None) -> int:
     """What tells two sets of weights apart; 0 for none."""
     leaves = jax.tree.leaves(weights.variables) if weights else []
-    return reduce(lambda sum, leaf: zlib.crc32(np.asarray(leaf), sum), leaves, 0)
+    add = lambda sum, leaf: zlib.crc32(np.asarray(leaf).tobytes(), sum)
+    return reduce(add, leaves, 0)
 
 
 def _logged(output: Path, made_of: dict[str, object]) -> set[str]:
