@@ -14,9 +14,10 @@ from benchmarks.data import data
 from benchmarks.kernel_space import kernel_space
 from benchmarks.scores import scores
 from benchmarks.train import train
+from benchmarks.transfer import transfer
 
 app = typer.Typer(help=__doc__, add_completion=False, no_args_is_help=True)
-for benchmark in (basis, conv, data, kernel_space, scores, train):
+for benchmark in (basis, conv, data, kernel_space, scores, train, transfer):
     app.command()(benchmark)
 
 

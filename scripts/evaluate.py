@@ -1,6 +1,8 @@
 """Scores methods on a data set: the same program as `kernel-space evaluate`.
 
 python scripts/evaluate.py --data levin:data/levin09 --method blurry -o run
+
+`scripts/evaluate.py blur-swap ...` is `kernel-space blur-swap ...`.
 """
 
 import sys
@@ -8,5 +10,6 @@ import sys
 from kernel_space_jax.cli import main
 
 if __name__ == "__main__":
-    sys.argv.insert(1, "evaluate")
+    if sys.argv[1:2] != ["blur-swap"]:
+        sys.argv.insert(1, "evaluate")
     main()

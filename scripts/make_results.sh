@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Makes docs/results.md again, and the report page of its runs. From the root of a
-# checkout whose data/ holds levin09, gopro, kohler, kodak24 and bsds500 (docs/data.md).
+# checkout whose data/ holds levin09, gopro, kohler, kodak24, bsds500 and gopro-frames, a
+# folder of 240 fps frames (docs/data.md).
 set -euo pipefail
 score() { kernel-space evaluate "$@" --table docs/results.md; }
 
@@ -17,6 +18,9 @@ score --data pairs:data/gopro --method blurry --results skimage-unsharp=outside/
 score --data pairs:data/gopro --protocol reconstruction --method blurry \
   --method uniform-transfer --weights kernel-space \
   -o runs/reconstruction --title "Reconstruction, 11 GoPro pairs"
+score --data pairs:data/gopro --protocol half-transfer --method blurry \
+  --method uniform-transfer --weights kernel-space \
+  -o runs/half-transfer --title "Blur moved between halves, 11 GoPro pairs"
 score --data levin:data/levin09 --protocol levin-transfer --method blurry \
   --method uniform-transfer --weights kernel-space \
   -o runs/levin-transfer --title "Blur transfer, 4 of Levin's kernels"
@@ -34,5 +38,18 @@ done
 score --data images:data/kodak24 --method blurry --method known-kernel \
   --sweep noise,kernel-length,jpeg,gamma --limit 4 \
   -o runs/sweep --title "Sweep, 4 Kodak images"
+# Scenes apart: GOPR0477 is learned, with more pairs of its 240 fps frames; the rest test.
+for half in sharp blurry; do
+  mkdir -p "data/gopro-scenes/train/$half" "data/gopro-scenes/test/$half"
+  for file in "$PWD/data/gopro/$half"/*; do
+    case $file in */GOPR0477*) split=train ;; *) split=test ;; esac
+    ln -sf "$file" "data/gopro-scenes/$split/$half/"
+  done
+done
+python scripts/prepare_exposures.py data/gopro-frames -o data/gopro-scenes/train \
+  --lengths 15,19
+python scripts/evaluate.py blur-swap --train pairs:data/gopro-scenes/train \
+  --test pairs:data/gopro-scenes/test -o runs/blur-swap --leaves \
+  --title "Blur swap, 5 GoPro pairs" --table docs/results.md
 kernel-space report runs/levin runs/gopro runs/kohler runs/non-blind-bsds500 runs/sweep \
   -o page --images 12

@@ -73,3 +73,14 @@ def test_train(tmp_path):
     assert set(found["seconds"]) == {"ours f32", "ours bf16", "torch"}
     assert positive([*found["seconds"].values(), *found["gigabytes"].values()])
     assert "images/s" in output
+
+
+def test_transfer(tmp_path):
+    """A size that both must reflect; the weights are the shipped ones, in both."""
+    pytest.importorskip("torch")
+    found, output = figures(tmp_path, *"transfer --size 150x130 --rounds 1".split())
+    measured = found["sizes"]["150x130"]
+    assert measured["difference"] < 1e-4
+    assert len(measured["images_per_second"]) == 3
+    assert positive([*measured["images_per_second"].values(), measured["ratio"]])
+    assert f"{measured['ratio']:.2f}" in output

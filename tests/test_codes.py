@@ -1,6 +1,8 @@
 """Codes of the learned space: drawn, interpolated, shown; data sets swapped."""
 
 import json
+import sys
+from subprocess import CompletedProcess
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +12,7 @@ from golden import Golden
 from test_cli import BLURRY, SHAPES, SHARP, assert_one_sentence, kernel_space
 
 import kernel_space_jax as ks
-from kernel_space_jax import weights
+from kernel_space_jax import cli, weights
 from kernel_space_jax.datasets import open_source
 from kernel_space_jax.datasets.augment import LOG, augment
 from kernel_space_jax.operators import Uniform
@@ -77,8 +79,10 @@ def test_the_blur_of_pairs_on_other_images(tmp_path):
         *ks.extract_blur(x.pixels, y.pixels), [ks.read(SHAPES).pixels]
     )
     np.testing.assert_allclose(record.blurry, again, atol=0.6 / 255)
-    with pytest.raises(ks.UserError, match="other data or another seed"):
+    with pytest.raises(ks.UserError, match="other weights or another seed"):
         augment(*sources, out, 3, seed=1)
+    with pytest.raises(ks.UserError, match="other weights or another seed"):
+        augment(*sources, out, 3, weights=weights.load("kernel-space"))
 
 
 def test_the_verbs_on_files(tmp_path, spaces):
@@ -103,4 +107,90 @@ def test_the_verbs_on_files(tmp_path, spaces):
     assert done.returncode == 0, done.stderr
     # 3 x 5 windows over 256x384 pixels, kernels of 33 pixels and a line between them.
     assert ks.read(picture).pixels.shape[:2] == (3 * 34 - 1, 5 * 34 - 1)
-    assert kernel_space("sample", SHAPES, *plain, "-n", 0).returncode == 2
+
+
+@pytest.fixture(scope="module")
+def bad(tmp_path_factory):
+    """Inputs by what is wrong with them: small.png, tiny/, unequal/, full/."""
+    folder = tmp_path_factory.mktemp("bad")
+    ks.write(folder / "small.png", ks.Photo(np.zeros((64, 48, 3), np.float32)))
+    ks.write(folder / "tiny" / "a.png", ks.Photo(np.zeros((12, 40, 3), np.float32)))
+    for half, width in (("sharp", 64), ("blurry", 48)):
+        pixels = np.zeros((64, width, 3), np.float32)
+        ks.write(folder / "unequal" / half / "a.png", ks.Photo(pixels))
+        ks.write(folder / "pairs" / half / "a.png", ks.Photo(pixels[:48, :48]))
+    (folder / "full").mkdir()
+    (folder / "full" / "a.txt").write_text("precious")
+    return folder
+
+
+PAIR = f"{SHARP} {BLURRY}"
+ENDS = f"--first {PAIR} --last {PAIR}"
+TWO_SIZES = "the sharp image is 384x256 and the blurry one 48x64"
+
+
+@pytest.mark.parametrize(
+    ("command", "says"),
+    [
+        (f"show-kernel --sharp {SHARP} --blurry small.png -o new.png", TWO_SIZES),
+        (
+            f"interpolate {SHAPES} --first {SHARP} small.png --last {PAIR} -o new",
+            TWO_SIZES,
+        ),
+        (
+            "augment --source pairs:unequal --target images:pairs -o un -n 1",
+            "a pair must have one size",
+        ),
+        (f"interpolate tiny/a.png {ENDS} -o new", "at least 16 pixels"),
+        ("sample tiny/a.png --weights VAE -o new", "at least 16 pixels"),
+        (
+            "augment --source pairs:pairs --target images:tiny -o ti -n 1",
+            "at least 16 pixels",
+        ),
+        (f"sample {SHAPES} --weights kernel-space -o new", "plain kernel space"),
+        (f"sample {SHAPES} --weights VAE -o new -n 0", "-n 0 makes nothing"),
+        (f"interpolate {SHAPES} {ENDS} -o new -n 0", "-n 0 makes nothing"),
+        (
+            f"augment --source pairs:pairs --target images:{SHAPES.parent} -o new -n 0",
+            "-n 0 makes nothing",
+        ),
+        (f"interpolate {SHAPES} {ENDS} -o full", "full has files in it"),
+        (
+            f"augment --source pairs:pairs --target images:{SHAPES.parent} "
+            "-o full -n 1",
+            "full has files in it",
+        ),
+    ],
+)
+def test_bad_input_is_one_sentence(bad, spaces, monkeypatch, capsys, command, says):
+    # In this process, for a new one takes seconds to start.
+    monkeypatch.chdir(bad)
+    words = command.replace("VAE", str(spaces["vae"])).split()
+    monkeypatch.setattr(sys, "argv", ["kernel-space", *words])
+    monkeypatch.setattr(jax.config, "update", lambda name, value: None)
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    said = capsys.readouterr().err
+    assert_one_sentence(CompletedProcess(words, end.value.code, "", said), says)
+    assert not (bad / "new").exists() and not (bad / "new.png").exists()
+    assert [path.name for path in (bad / "full").iterdir()] == ["a.txt"]
+
+
+def test_a_set_gives_no_image_its_own_blur(tmp_path):
+    random = np.random.default_rng(0)
+    for name in "abc":
+        x = random.random((64, 64, 3), np.float32)
+        ks.write(tmp_path / "pairs" / "sharp" / f"{name}.png", ks.Photo(x))
+        ks.write(tmp_path / "pairs" / "blurry" / f"{name}.png", ks.Photo(x))
+    source = open_source(f"pairs:{tmp_path}/pairs")
+    augment(source, source, tmp_path / "out", 12)
+    _, *lines = map(json.loads, (tmp_path / "out" / LOG).read_text().splitlines())
+    taken = {(line["name"][-1], line["blur of"]) for line in lines}
+    # Each of the others comes to its turn.
+    assert taken == {(a, b) for a in "abc" for b in "abc" if a != b}
+    for half in ("sharp", "blurry"):
+        (tmp_path / "pairs" / half / "b.png").unlink()
+        (tmp_path / "pairs" / half / "c.png").unlink()
+    alone = open_source(f"pairs:{tmp_path}/pairs")
+    with pytest.raises(ks.UserError, match="swapping blur takes two"):
+        augment(alone, alone, tmp_path / "new", 1)

@@ -6,6 +6,7 @@ import pytest
 from kernel_space_jax import UserError
 from kernel_space_jax.datasets import Record
 from kernel_space_jax.evaluation.methods import named
+from kernel_space_jax.evaluation.protocols.half_transfer import HALF_TRANSFER
 from kernel_space_jax.evaluation.protocols.levin_transfer import (
     LEVIN_TRANSFER,
     TransferProblems,
@@ -35,7 +36,7 @@ class Pairs:
     names = ["one"]
 
     def __getitem__(self, index: int) -> Record:
-        x = np.random.default_rng(0).random((64, 64, 3), np.float32)
+        x = np.random.default_rng(0).random((64, 128, 3), np.float32)
         y = (np.roll(x, -1, 1) + x + np.roll(x, 1, 1)) / 3
         return Record("one", y, x, {})
 
@@ -80,3 +81,32 @@ def test_reconstruction_turns_a_pair_round():
         for name in ("blurry", "uniform-transfer")
     )
     assert uniform > none + 8
+
+
+def test_each_half_is_given_the_blur_of_the_other():
+    pairs = Pairs()
+    problems = HALF_TRANSFER.problems(pairs)  # type: ignore[arg-type]
+    assert problems.names == ["one/left-to-right", "one/right-to-left"]
+    x, y = pairs[0].sharp, pairs[0].blurry
+    halves = [(x[:, :64], y[:, :64]), (x[:, 64:], y[:, 64:])]
+    for index, (source, target) in enumerate([(0, 1), (1, 0)]):
+        record = problems[index].record
+        np.testing.assert_array_equal(record.extras["pair"], halves[source])
+        np.testing.assert_array_equal(record.blurry, halves[target][0])
+        np.testing.assert_array_equal(record.sharp, halves[target][1])
+        none, uniform = (
+            HALF_TRANSFER.score(record, named(name).restore(record))["PSNR"]
+            for name in ("blurry", "uniform-transfer")
+        )
+        # The blur of the whole picture is one, so the halves share it.
+        assert uniform > none + 8
+
+
+def test_a_half_of_a_few_pixels_is_refused():
+    class Narrow(Pairs):
+        def __getitem__(self, index: int) -> Record:
+            x = np.zeros((64, 31, 3), np.float32)
+            return Record("one", x, x, {})
+
+    with pytest.raises(UserError, match="halves of 15 pixels"):
+        HALF_TRANSFER.problems(Narrow())[0]  # type: ignore[arg-type]

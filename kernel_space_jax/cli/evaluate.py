@@ -126,6 +126,58 @@ def evaluate(
         raise typer.Exit(1)
 
 
+@app.command(
+    "blur-swap",
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)
+def blur_swap(
+    context: typer.Context,
+    pairs: Annotated[str, typer.Option("--train", help="Pairs to learn, NAME:PATH.")],
+    test: Annotated[str, typer.Option(help="Pairs of other scenes, NAME:PATH.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder of the run.")],
+    config: Annotated[Path, typer.Option(help="Of a restorer.")] = Path(
+        "configs/restorer.py"
+    ),
+    weight_file: Annotated[
+        Path, typer.Option("--weights", help="Of the kernel space that moves blur.")
+    ] = Path("kernel-space"),
+    leaves: Annotated[
+        bool, typer.Option("--leaves", help="Train on dead leaves as well.")
+    ] = False,
+    title: Annotated[str, typer.Option(help="Of the table.")] = "Blur swap",
+    table: Annotated[
+        Path | None, typer.Option(help="A Markdown file to put the table into, too.")
+    ] = None,
+) -> None:
+    """Train a restorer on pairs, and on the same pairs with their blur swapped.
+
+    Both are scored on the test pairs. Any key of the config may follow:
+    --config.steps=1000. Run it again after an interruption: it goes on.
+    """
+    from absl import logging
+
+    from kernel_space_jax.evaluation.blur_swap import blur_swap as run
+    from kernel_space_jax.evaluation.tables import put_section, write_all
+    from kernel_space_jax.training.config import load_config
+
+    # What Orbax logs in pages, the error says in a sentence.
+    logging.set_verbosity(logging.FATAL)
+    found = run(
+        output,
+        pairs,
+        test,
+        load_config(config, context.args),
+        weights.load(weight_file),
+        leaves=leaves,
+        say=lambda text: err.print(escape(text)),
+    )
+    text = write_all(output / "scores", found, title, _command())
+    if table is not None:
+        put_section(table, title, text)
+    out.print(escape(text))
+    out.print(f"written to {escape(str(output))}")
+
+
 @app.command()
 def report(
     runs: Annotated[list[Path], typer.Argument(help="Folders of runs.")],

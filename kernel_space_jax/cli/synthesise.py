@@ -17,7 +17,15 @@ from kernel_space_jax.synthesis import codes
 
 Folder = Annotated[Path, typer.Option("-o", "--output", help="Folder of results.")]
 Pair = Annotated[tuple[Path, Path], typer.Option(help="A sharp and a blurry image.")]
-Count = Annotated[int, typer.Option("-n", min=1, help="How many.")]
+
+
+def _at_least_one(count: int) -> int:
+    if count < 1:
+        raise ks.UserError(f"-n {count} makes nothing; give 1 or more")
+    return count
+
+
+Count = Annotated[int, typer.Option("-n", callback=_at_least_one, help="How many.")]
 
 
 @app.command()
@@ -95,7 +103,8 @@ def augment(
     from kernel_space_jax.datasets.augment import LOG
     from kernel_space_jax.datasets.augment import augment as run
 
-    with Progress(console=err, transient=True) as bar:
+    # A bar on a terminal, nothing in a file.
+    with Progress(console=err, transient=True, disable=not err.is_terminal) as bar:
         task = bar.add_task("blurring", total=count)
         made = run(
             open_source(source),

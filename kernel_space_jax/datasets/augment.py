@@ -1,12 +1,17 @@
 """The blur of one data set on the sharp images of another, on disk as pairs.
 
 y'_i = F(x'_i, G(x_j, y_j)),    j drawn for each i
+
+Where both are one data set, no image is given its own blur: j != i.
 """
 
 import json
+import zlib
 from collections.abc import Callable
+from functools import reduce
 from pathlib import Path
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -37,18 +42,31 @@ def augment(
     """
     if "blurry" not in pairs.parts() or "sharp" not in pairs.parts():
         raise UserError(f"{pairs.spec} has no pairs to take blur from")
-    done = _logged(output, {"pairs": pairs.spec, "sharp": sharp.spec, "seed": seed})
+    made_of: dict[str, object] = {
+        "pairs": pairs.spec,
+        "sharp": sharp.spec,
+        "seed": seed,
+        "weights": _checksum(weights),
+    }
+    done = _logged(output, made_of)
+    swap = pairs.spec == sharp.spec
+    if swap and len(pairs) < 2:
+        raise UserError(f"{pairs.spec} holds one pair; swapping blur takes two")
     made = 0
     for number in range(count):
         tell(number, count)
-        target = sharp[number % len(sharp)]
+        which = number % len(sharp)
+        target = sharp[which]
         name = f"{number:05d}_{Path(target.name).name}"
         if name in done:
             continue
         x = target.sharp if target.sharp is not None else target.blurry
         assert x is not None
         draw = np.random.default_rng([seed, number])
-        source = pairs[int(draw.integers(len(pairs)))]
+        # The one after it takes the place of the one left out.
+        others = len(pairs) - swap
+        chosen = int(draw.integers(others))
+        source = pairs[chosen + (swap and chosen >= which)]
         assert source.sharp is not None and source.blurry is not None
         operator, k = extract_blur(source.sharp, source.blurry, weights)
         again, blurry = transfer(operator, k, [source.sharp, x])
@@ -63,6 +81,13 @@ def augment(
     return made
 
 
+def _checksum(weights: Weights | None) -> int:
+    """What tells two sets of weights apart; 0 for none."""
+    leaves = jax.tree.leaves(weights.variables) if weights else []
+    add = lambda sum, leaf: zlib.crc32(np.asarray(leaf).tobytes(), sum)
+    return reduce(add, leaves, 0)
+
+
 def _logged(output: Path, made_of: dict[str, object]) -> set[str]:
     """The names that the log of a folder has; a folder of something else is refused."""
     log = output / LOG
@@ -75,6 +100,7 @@ def _logged(output: Path, made_of: dict[str, object]) -> set[str]:
     first, *lines = log.read_text().splitlines()
     if json.loads(first) != made_of:
         raise UserError(
-            f"{output} was made of other data or another seed; give a new folder"
+            f"{output} was made of other data, with other weights or another seed; "
+            "give a new folder"
         )
     return {json.loads(line)["name"] for line in lines}

@@ -96,7 +96,7 @@ def _moved_blur(space: weights.Weights | None, record: Record) -> Restored:
     if pair is None or target is None:
         raise UserError(
             f"{record.name} has no pair to take blur from; "
-            "the protocol levin-transfer makes images that have one"
+            "levin-transfer, half-transfer and reconstruction make images that do"
         )
     sharp, blurry = pair
     operator, k = extract_blur(sharp, blurry, space)
@@ -148,8 +148,8 @@ def named(name: str) -> Method:
 def from_weights(path: Path) -> Method:
     """The method in a weight file: a restorer, (N, H, W, 3) to the same, or a space.
 
-    A kernel space moves blur, which the protocol levin-transfer asks for; a two-headed
-    network finds blur, and Richardson-Lucy takes it out.
+    A kernel space moves blur, which levin-transfer, half-transfer and reconstruction
+    ask for; a two-headed network finds blur, and Richardson-Lucy takes it out.
     """
     module, variables = weights.load(path)
     kind = type(module).__name__

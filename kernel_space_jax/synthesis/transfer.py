@@ -8,10 +8,13 @@ same everywhere, blind to blur that varies over the image.
 """
 
 from collections.abc import Iterable, Iterator
+from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import Array
 
 from kernel_space_jax.errors import UserError
 from kernel_space_jax.images import match_channels
@@ -28,7 +31,7 @@ def extract_blur(
     weights: Weights | None = None,
     *,
     kernel_size: int = DEFAULT_KERNEL_SIZE,
-) -> tuple[Operator, jax.Array]:
+) -> tuple[Operator, Array]:
     """The operator F and the k with which F(sharp, k) is nearest to blurry.
 
     Images are (H, W, C) in [0, 1] of one size. With `weights`, k is the mean code of
@@ -57,22 +60,31 @@ def extract_blur(
             f"these weights are a {type(module).__name__}; blur transfer needs those "
             "of a kernel space"
         )
-    extract = jax.jit(lambda v, x, y: module.apply(v, x, y, method="extract"))
-    mean, _ = extract(variables, x, y)
-    return Learned(module, variables), mean
+    return Learned(module, variables), _mean_code(module, variables, x, y)
 
 
 def transfer(
-    operator: Operator, k: jax.Array, targets: Iterable[np.ndarray]
+    operator: Operator, k: Array, targets: Iterable[np.ndarray]
 ) -> Iterator[np.ndarray]:
     """F(x', k) of each target (H, W, C) in [0, 1], with its size and channels."""
-    blur = jax.jit(lambda f, x, k: jnp.clip(f(x, k), 0, 1))
     for target in targets:
         channels = target.shape[-1]
         if isinstance(operator, Learned):
             target = match_channels(target, 3)
-        blurry = np.asarray(blur(operator, jnp.asarray(target)[None], k)[0])
+        blurry = np.asarray(_blur(operator, jnp.asarray(target)[None], k)[0])
         yield match_channels(blurry, channels)
+
+
+# Compiled once for a network and a size, however many pairs and targets follow.
+@partial(jax.jit, static_argnums=0)
+def _mean_code(module: KernelSpace, variables: Any, x: Array, y: Array) -> Array:
+    mean, _ = module.apply(variables, x, y, method="extract")
+    return mean  # type: ignore[return-value]
+
+
+@jax.jit
+def _blur(operator: Operator, x: Array, k: Array) -> Array:
+    return jnp.clip(operator(x, k), 0, 1)
 
 
 def _size(image: np.ndarray) -> str:

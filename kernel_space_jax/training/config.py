@@ -26,6 +26,7 @@ from kernel_space_jax.training.task import Config, Task
 TASKS = {
     "kernel_space": "kernel_space_jax.training.tasks.kernel_space",
     "basis": "kernel_space_jax.training.tasks.basis",
+    "restorer": "kernel_space_jax.training.tasks.restorer",
 }
 
 SCHEDULES: dict[str, Callable[..., optax.Schedule]] = {

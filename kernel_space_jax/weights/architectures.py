@@ -18,6 +18,7 @@ from kernel_space_jax.errors import UserError
 from kernel_space_jax.models.kernel_space import KernelSpace
 from kernel_space_jax.models.lpips import ALEX_WIDTHS, LPIPS, VGG_STAGES
 from kernel_space_jax.models.priors import ImagePrior, KernelPrior
+from kernel_space_jax.models.restorer import Restorer
 from kernel_space_jax.models.two_heads import TwoHeads
 from kernel_space_jax.models.vgg import STAGES, VGG19
 
@@ -271,6 +272,12 @@ def _two_heads_names(module: nn.Module) -> Names:
     return names
 
 
+def _infer_none(shapes: Shapes) -> dict[str, Any]:
+    raise UserError(
+        "this network is the project's own; no PyTorch weights belong to it"
+    )
+
+
 def _image(channels: int, side: int) -> Array:
     return jnp.zeros((1, side, side, channels))
 
@@ -299,6 +306,9 @@ ARCHITECTURES: dict[str, Architecture] = {
         _infer_two_heads,
         _two_heads_names,
         lambda shapes: (_image(3, 32),),
+    ),
+    "restorer": Architecture(
+        Restorer, _infer_none, lambda module: {}, lambda shapes: (_image(3, 32),)
     ),
     "vgg19": Architecture(
         VGG19,

@@ -5,9 +5,14 @@ Parameters carry the names of the published checkpoints, so these load unchanged
 `nn.Identity` layers stand where a norm would, and keep the numbering.
 """
 
+from typing import Literal
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+
+STRIDE = 128
+Padding = Literal["reflect", "zero"]
 
 
 def _leaky() -> nn.LeakyReLU:
@@ -31,18 +36,19 @@ class ResidualBlock(nn.Module):
         return self.conv2(hidden).add_(x)
 
 
-class ReflectedBlock(nn.Module):
-    """x + conv(relu(conv(x))) with reflection padding, without biases."""
+class CodeBlock(nn.Module):
+    """x + conv(relu(conv(x))) with the chosen padding, without biases."""
 
-    def __init__(self, width: int):
+    def __init__(self, width: int, padding: Padding):
         super().__init__()
+
+        def conv() -> list[nn.Module]:
+            if padding == "zero":
+                return [nn.Conv2d(width, width, 3, padding=1, bias=False)]
+            return [nn.ReflectionPad2d(1), nn.Conv2d(width, width, 3, bias=False)]
+
         self.conv_block = nn.Sequential(
-            nn.ReflectionPad2d(1),
-            nn.Conv2d(width, width, 3, bias=False),
-            nn.Identity(),
-            nn.ReLU(inplace=True),
-            nn.ReflectionPad2d(1),
-            nn.Conv2d(width, width, 3, bias=False),
+            *conv(), nn.Identity(), nn.ReLU(inplace=True), *conv()
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -52,7 +58,7 @@ class ReflectedBlock(nn.Module):
 class KernelExtractor(nn.Module):
     """G after the features: both images' features to the code, 32 times smaller."""
 
-    def __init__(self, width: int, outputs: int, blocks: int):
+    def __init__(self, width: int, outputs: int, blocks: int, padding: Padding):
         super().__init__()
         layers: list[nn.Module] = [
             nn.ReflectionPad2d(3),
@@ -67,7 +73,7 @@ class KernelExtractor(nn.Module):
                 nn.Identity(),
                 nn.ReLU(inplace=True),
             ]
-        layers += [ReflectedBlock(outputs) for _ in range(blocks)]
+        layers += [CodeBlock(outputs, padding) for _ in range(blocks)]
         self.model = nn.Sequential(*layers)
 
     def forward(self, features: Tensor) -> Tensor:
@@ -121,7 +127,7 @@ class Adapter(nn.Module):
 
 
 class KernelSpace(nn.Module):
-    """y = F(x, k) is `blur`, k = G(x, y) is `extract`; no norm, reflection padding."""
+    """y = F(x, k) is `blur`, k = G(x, y) is `extract`; no norm."""
 
     def __init__(
         self,
@@ -131,6 +137,8 @@ class KernelSpace(nn.Module):
         back: int = 20,
         blocks: int = 4,
         variational: bool = False,
+        padding: Padding = "reflect",
+        tail_width: int = 64,  # the published one, at every width
     ):
         super().__init__()
         if code_width != 8 * width:
@@ -146,19 +154,19 @@ class KernelSpace(nn.Module):
             *(ResidualBlock(width) for _ in range(front)),
         )
         outputs = 2 * code_width if variational else code_width
-        self.kernel_extractor = KernelExtractor(width, outputs, blocks)
+        self.kernel_extractor = KernelExtractor(width, outputs, blocks, padding)
         self.adapter = Adapter(width)
         self.recon_trunk = nn.Sequential(
             *(ResidualBlock(width) for _ in range(back)),
             _conv(width, 4 * width),
             nn.PixelShuffle(2),
             _leaky(),
-            _conv(width, 256),  # 256 at every width, as published
+            _conv(width, 4 * tail_width),
             nn.PixelShuffle(2),
             _leaky(),
-            _conv(64, 64),
+            _conv(tail_width, tail_width),
             _leaky(),
-            _conv(64, 3),
+            _conv(tail_width, 3),
         )
 
     def features(self, image: Tensor) -> Tensor:
@@ -185,6 +193,18 @@ class KernelSpace(nn.Module):
         if sharp_features is None:
             sharp_features = self.features(sharp)
         return self.recon_trunk(self.adapter(sharp_features, code)).add_(sharp)
+
+    def transfer(self, sharp: Tensor, blurry: Tensor, target: Tensor) -> Tensor:
+        """The blur of a pair on a target, clipped; any size, reflected as ours is."""
+        code, _ = self.extract(_fit(sharp), _fit(blurry))
+        height, width = target.shape[2:]
+        return self.blur(_fit(target), code)[..., :height, :width].clamp_(0, 1)
+
+
+def _fit(image: Tensor) -> Tensor:
+    """The image reflected at the bottom and right to multiples of 128."""
+    down, right = (-side % STRIDE for side in image.shape[2:])
+    return functional.pad(image, (0, right, 0, down), mode="reflect")
 
 
 def training_step(

@@ -3,6 +3,8 @@
 from kernel_space_jax.errors import UserError
 from kernel_space_jax.evaluation.protocol import Protocol
 from kernel_space_jax.evaluation.protocols.aligned import ALIGNED
+from kernel_space_jax.evaluation.protocols.blur_swap import BLUR_SWAP
+from kernel_space_jax.evaluation.protocols.half_transfer import HALF_TRANSFER
 from kernel_space_jax.evaluation.protocols.kohler import KOHLER, KOHLER_PROXY
 from kernel_space_jax.evaluation.protocols.lai import LAI
 from kernel_space_jax.evaluation.protocols.levin import LEVIN
@@ -22,7 +24,9 @@ PROTOCOLS = {
         KOHLER_PROXY,
         NON_BLIND,
         RECONSTRUCTION,
+        HALF_TRANSFER,
         LEVIN_TRANSFER,
+        BLUR_SWAP,
     )
 }
 

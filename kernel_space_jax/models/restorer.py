@@ -1,0 +1,67 @@
+"""A small restorer: x = y + U-Net(y), for experiments that want any restorer at all.
+
+Images are (N, H, W, 3) in [0, 1], of any size; the answer is not clipped. It is no
+published network: EDSR's residual blocks at every scale, skips that are added. Scale i
+has width 2^i channels and 1 / 2^(i + 1) of the image's sides; the image's own
+resolution, where convolutions cost most, is left to a pixel shuffle.
+"""
+
+import flax.linen as nn
+from flax.typing import Dtype
+from jax import Array
+
+from kernel_space_jax.models.layers import (
+    Conv,
+    ConvTranspose,
+    ResidualBlock,
+    crop,
+    pad_to_multiple,
+    pixel_shuffle,
+)
+
+SLOPE = 0.2
+# Adam moves every weight of the last layer as far as any other; this keeps its first
+# steps from throwing the whole image off.
+RESIDUAL = 0.1
+
+
+class Restorer(nn.Module):
+    """Blurry y (N, H, W, 3) to sharp x of the same size, in one pass."""
+
+    width: int = 32
+    scales: int = 3
+    blocks: int = 2
+    dtype: Dtype | None = None
+
+    @nn.compact
+    def __call__(self, y: Array) -> Array:
+        padded, size = pad_to_multiple(y, 2**self.scales)
+        features, skips = padded - 0.5, []
+        for scale in range(self.scales):
+            if scale:
+                skips.append(features)
+            down = Conv(
+                self.width * 2**scale, 4, 2, dtype=self.dtype, name=f"down{scale}"
+            )
+            features = self._residual(
+                nn.leaky_relu(down(features), SLOPE), f"encode{scale}"
+            )
+        for scale in reversed(range(self.scales - 1)):
+            up = ConvTranspose(
+                self.width * 2**scale, dtype=self.dtype, name=f"up{scale}"
+            )
+            features = nn.leaky_relu(up(features) + skips.pop(), SLOPE)
+            features = self._residual(features, f"decode{scale}")
+        # Of zeros, so that a fresh network answers its input.
+        last = Conv(
+            12, kernel_init=nn.initializers.zeros, dtype=self.dtype, name="last",
+            bias_init=nn.initializers.zeros,
+        )  # fmt: skip
+        residual = RESIDUAL * pixel_shuffle(last(features))
+        return crop(padded + residual.astype(padded.dtype), size)
+
+    def _residual(self, features: Array, name: str) -> Array:
+        for index in range(self.blocks):
+            block = ResidualBlock(dtype=self.dtype, name=f"{name}_block{index}")
+            features = block(features)
+        return features
