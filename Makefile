@@ -11,8 +11,7 @@ TEST_STAMP := $(VENV)/.test-installed
 .PHONY: demo test lint lock
 
 demo: $(STAMP)
-	$(BIN)/kernel-space deblur data/samples/leaves_blurry.png -o demo/deblurred \
-	  --kernel-size 23 --sheet
+	$(BIN)/kernel-space deblur data/samples/leaves_blurry.png -o demo/deblurred --sheet
 	$(BIN)/kernel-space transfer --sharp data/samples/leaves_sharp.png \
 	  --blurry data/samples/leaves_blurry.png data/samples/shapes_sharp.png \
 	  -o demo/transferred --sheet

@@ -6,6 +6,7 @@ from kernel_space_jax.solvers.half_quadratic import half_quadratic
 from kernel_space_jax.solvers.minimise import Solution, minimise
 from kernel_space_jax.solvers.non_blind import restore, wiener
 from kernel_space_jax.solvers.published import published_richardson_lucy
+from kernel_space_jax.solvers.refine import refine_kernel
 from kernel_space_jax.solvers.richardson_lucy import richardson_lucy
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "half_quadratic",
     "minimise",
     "published_richardson_lucy",
+    "refine_kernel",
     "restore",
     "richardson_lucy",
     "wiener",
