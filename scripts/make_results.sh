@@ -9,9 +9,12 @@ for set in levin:levin09 pairs:gopro kohler:kohler; do
   python scripts/prepare_outside.py "${set%%:*}:data/${set##*:}" -o "outside/${set##*:}"
 done
 score --data levin:data/levin09 --method blurry --method known-kernel \
-  --method map-size-known --results skimage-rl=outside/levin09 \
+  --method map --method map-size-known --results skimage-rl=outside/levin09 \
   --results inputs=data/levin09/blurry \
   -o runs/levin --title "Levin, 8 of the 32 images"
+score --data images:data/kodak24 --protocol shaken --method blurry \
+  --method known-kernel --method map --method map-size-known \
+  -o runs/shaken --title "Shaken, 8 Kodak images"
 score --data pairs:data/gopro --method blurry --results skimage-unsharp=outside/gopro \
   --published gopro --also ssim-3d --also ms-ssim \
   -o runs/gopro --title "GoPro, 11 training pairs"

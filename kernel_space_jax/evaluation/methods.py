@@ -15,7 +15,13 @@ import numpy as np
 
 from kernel_space_jax import weights
 from kernel_space_jax.datasets import Record
-from kernel_space_jax.deblur import deblur_per_pixel, deblur_uniform
+from kernel_space_jax.deblur import (
+    LEARNED,
+    SEARCHES,
+    deblur_by_search,
+    deblur_per_pixel,
+    deblur_uniform,
+)
 from kernel_space_jax.errors import UserError
 from kernel_space_jax.evaluation.protocol import Restored
 from kernel_space_jax.images import match_channels
@@ -29,6 +35,7 @@ from kernel_space_jax.solvers import (
 )
 from kernel_space_jax.solvers import restore as restore_with_kernel
 from kernel_space_jax.solvers import wiener as wiener_with_kernel
+from kernel_space_jax.solvers.presets import PRESETS
 from kernel_space_jax.synthesis import extract_blur, transfer
 
 
@@ -124,6 +131,14 @@ def blind_uniform_of_size(record: Record) -> Restored:
     return Restored(found.image, found.kernel)
 
 
+def searched(method: str, preset: str, record: Record) -> Restored:
+    """x and k searched together; a learned space is the shipped one."""
+    space = weights.load("kernel-space") if method in LEARNED else None
+    photo = observed(record)[None]
+    (found,) = deblur_by_search(photo, method, preset=preset, space=space)
+    return Restored(found.image, found.kernel)
+
+
 METHODS: dict[str, Callable[[Record], Restored]] = {
     "blurry": blurry,
     "known-kernel": known_kernel,
@@ -134,6 +149,11 @@ METHODS: dict[str, Callable[[Record], Restored]] = {
     "richardson-lucy": partial(_per_pixel, richardson_lucy),
     "half-quadratic": partial(_per_pixel, half_quadratic),
     "published-rl": partial(_per_pixel, partial(published_richardson_lucy, steps=30)),
+    **{
+        f"{method}-{preset}": partial(searched, method, preset)
+        for method in SEARCHES
+        for preset in PRESETS
+    },
 }
 
 

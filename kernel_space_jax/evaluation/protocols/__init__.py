@@ -12,6 +12,7 @@ from kernel_space_jax.evaluation.protocols.levin_transfer import LEVIN_TRANSFER
 from kernel_space_jax.evaluation.protocols.non_blind import NON_BLIND
 from kernel_space_jax.evaluation.protocols.pairs import PAIRS
 from kernel_space_jax.evaluation.protocols.reconstruction import RECONSTRUCTION
+from kernel_space_jax.evaluation.protocols.shaken import SHAKEN
 
 PROTOCOLS = {
     protocol.name: protocol
@@ -23,6 +24,7 @@ PROTOCOLS = {
         KOHLER,
         KOHLER_PROXY,
         NON_BLIND,
+        SHAKEN,
         RECONSTRUCTION,
         HALF_TRANSFER,
         LEVIN_TRANSFER,
