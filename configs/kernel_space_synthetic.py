@@ -74,6 +74,6 @@ def get_config(size: str = "compact") -> Config:
     if size == "variational":
         config.model.variational = True
         config.init_from = "kernel-space"
-        config.steps = 2_500
+        config.steps = 2_000
         config.learning_rate = 3e-4
     return config
