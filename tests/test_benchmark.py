@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 
 import benchmark  # noqa: E402
-from benchmarks import kernel_space  # noqa: E402
+from benchmarks import common, kernel_space  # noqa: E402
 
 
 def figures(tmp_path: Path, *arguments: str) -> tuple[dict, str]:
@@ -59,7 +59,7 @@ def test_kernel_space(tmp_path):
 
 
 def test_torch_missing(monkeypatch):
-    monkeypatch.setattr(kernel_space, "find_spec", lambda name: None)
+    monkeypatch.setattr(common, "find_spec", lambda name: None)
     result = CliRunner().invoke(benchmark.app, ["kernel-space"])
     assert result.exit_code == 2
     assert "kernel-space-jax[torch]" in result.output
