@@ -84,3 +84,27 @@ def test_transfer(tmp_path):
     assert len(measured["images_per_second"]) == 3
     assert positive([*measured["images_per_second"].values(), measured["ratio"]])
     assert f"{measured['ratio']:.2f}" in output
+
+
+def test_blind(tmp_path):
+    """The same loss in both, and figures of each way for each batch."""
+    pytest.importorskip("torch")
+    found, output = figures(
+        tmp_path, *"blind --share 8 --shallow --steps 3 --rounds 1".split()
+    )
+    assert found["difference"] < 1e-4
+    measured = found["batches"]["1"]
+    assert set(measured["seconds"]) == {
+        "ours, map",
+        "torch contiguous_format",
+        "torch channels_last",
+    }
+    assert positive([*measured["seconds"].values(), *measured["ratio"].values()])
+    assert f"{measured['compile_s']['ours, map']:.1f}" in output
+
+
+def test_blind_batches_are_a_list():
+    pytest.importorskip("torch")
+    result = CliRunner().invoke(benchmark.app, ["blind", "--batches", "1,none"])
+    assert result.exit_code == 2
+    assert "1,8,32" in result.output
