@@ -86,6 +86,7 @@ def test_transfer(tmp_path):
     assert f"{measured['ratio']:.2f}" in output
 
 
+@pytest.mark.slow
 def test_blind(tmp_path):
     """The same loss in both, and figures of each way for each batch."""
     pytest.importorskip("torch")

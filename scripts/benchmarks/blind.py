@@ -159,7 +159,9 @@ def blind(
         search, theta, jnp.asarray(photos[0]), rivals["torch contiguous_format"]
     )
     device = machine(torch=torch.__version__)
-    typer.echo(f"{device}\nwidths 1/{share} of the published, {SIDE}x{SIDE}, {rounds} rounds\n")
+    typer.echo(
+        f"{device}\nwidths 1/{share} of the published, {SIDE}x{SIDE}, {rounds} rounds\n"
+    )
     typer.echo(
         f"| batch | | s a step and photo | h a photo, {FULL.steps} steps "
         "| best torch / it | compilation, s | memory of the program, GB |"
