@@ -9,6 +9,7 @@ contestant alike. Figures are medians of warm rounds; compilation is timed apart
 import jax
 import typer
 from benchmarks.basis import basis
+from benchmarks.blind import blind
 from benchmarks.conv import conv
 from benchmarks.data import data
 from benchmarks.kernel_space import kernel_space
@@ -17,7 +18,7 @@ from benchmarks.train import train
 from benchmarks.transfer import transfer
 
 app = typer.Typer(help=__doc__, add_completion=False, no_args_is_help=True)
-for benchmark in (basis, conv, data, kernel_space, scores, train, transfer):
+for benchmark in (basis, blind, conv, data, kernel_space, scores, train, transfer):
     app.command()(benchmark)
 
 

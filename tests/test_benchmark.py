@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 
 import benchmark  # noqa: E402
-from benchmarks import kernel_space  # noqa: E402
+from benchmarks import common, kernel_space  # noqa: E402
 
 
 def figures(tmp_path: Path, *arguments: str) -> tuple[dict, str]:
@@ -59,7 +59,7 @@ def test_kernel_space(tmp_path):
 
 
 def test_torch_missing(monkeypatch):
-    monkeypatch.setattr(kernel_space, "find_spec", lambda name: None)
+    monkeypatch.setattr(common, "find_spec", lambda name: None)
     result = CliRunner().invoke(benchmark.app, ["kernel-space"])
     assert result.exit_code == 2
     assert "kernel-space-jax[torch]" in result.output
@@ -84,3 +84,28 @@ def test_transfer(tmp_path):
     assert len(measured["images_per_second"]) == 3
     assert positive([*measured["images_per_second"].values(), measured["ratio"]])
     assert f"{measured['ratio']:.2f}" in output
+
+
+@pytest.mark.slow
+def test_blind(tmp_path):
+    """The same loss in both, and figures of each way for each batch."""
+    pytest.importorskip("torch")
+    found, output = figures(
+        tmp_path, *"blind --share 8 --shallow --steps 3 --rounds 1".split()
+    )
+    assert found["difference"] < 1e-4
+    measured = found["batches"]["1"]
+    assert set(measured["seconds"]) == {
+        "ours, map",
+        "torch contiguous_format",
+        "torch channels_last",
+    }
+    assert positive([*measured["seconds"].values(), *measured["ratio"].values()])
+    assert f"{measured['compile_s']['ours, map']:.1f}" in output
+
+
+def test_blind_batches_are_a_list():
+    pytest.importorskip("torch")
+    result = CliRunner().invoke(benchmark.app, ["blind", "--batches", "1,none"])
+    assert result.exit_code == 2
+    assert "1,8,32" in result.output

@@ -1,14 +1,20 @@
 """Adaptive basis: the network and a 30-step restoration, beside PyTorch."""
 
-import os
-from importlib.util import find_spec
 from typing import Annotated
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import typer
-from benchmarks.common import JsonFile, Positive, compiled, machine, race, store
+from benchmarks.common import (
+    JsonFile,
+    Positive,
+    compiled,
+    machine,
+    pytorch,
+    race,
+    store,
+)
 
 from kernel_space_jax.operators import KernelField
 from kernel_space_jax.solvers import richardson_lucy
@@ -38,13 +44,9 @@ def basis(
     """The two-headed network and Richardson-Lucy: JAX against eager PyTorch."""
     if size % 32:
         raise typer.BadParameter("--size must be a multiple of 32")
-    if not find_spec("torch"):
-        typer.echo("no PyTorch: pip install 'kernel-space-jax[torch]'", err=True)
-        raise typer.Exit(2)
-    import torch
+    torch = pytorch()
     from benchmarks import torch_two_heads
 
-    torch.set_num_threads(os.cpu_count() or 1)
     model = torch_two_heads.TwoHeads(width, BASIS)
     module, variables = from_torch("two_heads", model.state_dict())
     photo = np.random.default_rng(1).random((1, size, size, 3), np.float32)

@@ -6,6 +6,7 @@ import platform
 import re
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 from typing import Annotated, Any
@@ -37,6 +38,20 @@ def compiled(function: Callable, *args: Any, **options: Any) -> tuple[Callable, 
     lowered = jax.jit(function, **options).lower(*args)
     start = time.perf_counter()
     return lowered.compile(), time.perf_counter() - start
+
+
+def pytorch() -> Any:
+    """PyTorch with one thread a core; where it is missing, a sentence and the end."""
+    if not find_spec("torch"):
+        typer.echo("no PyTorch: pip install 'kernel-space-jax[torch]'", err=True)
+        raise typer.Exit(2)
+    # Read when PyTorch is first imported. Threads that wait by spinning take seconds a
+    # call where other work shares the cores, which would flatter us.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    import torch
+
+    torch.set_num_threads(os.cpu_count() or 1)
+    return torch
 
 
 def machine(**versions: str) -> str:

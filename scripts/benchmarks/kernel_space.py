@@ -1,9 +1,7 @@
 """F, G and a training step of the kernel space, beside PyTorch."""
 
-import os
 from collections.abc import Callable
 from copy import deepcopy
-from importlib.util import find_spec
 from typing import Annotated, Any
 
 import jax
@@ -17,6 +15,7 @@ from benchmarks.common import (
     Positive,
     compiled,
     machine,
+    pytorch,
     race,
     store,
 )
@@ -95,13 +94,9 @@ def kernel_space(
     """F, G and a training step of the kernel space: JAX against PyTorch."""
     if size % STRIDE:
         raise typer.BadParameter(f"--size must be a multiple of {STRIDE}")
-    if not find_spec("torch"):
-        typer.echo("no PyTorch: pip install 'kernel-space-jax[torch]'", err=True)
-        raise typer.Exit(2)
-    import torch
+    torch = pytorch()
     from benchmarks.torch_kernel_space import KernelSpace
 
-    torch.set_num_threads(os.cpu_count() or 1)
     front, back, blocks = (1, 1, 1) if shallow else (10, 20, 4)
     model = KernelSpace(width, 8 * width, front, back, blocks)
     random, grid = np.random.default_rng(0), size // STRIDE

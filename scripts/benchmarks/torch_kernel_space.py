@@ -37,15 +37,15 @@ class ResidualBlock(nn.Module):
 
 
 class CodeBlock(nn.Module):
-    """x + conv(relu(conv(x))) with the chosen padding, without biases."""
+    """x + conv(relu(conv(x))) with the chosen padding."""
 
-    def __init__(self, width: int, padding: Padding):
+    def __init__(self, width: int, padding: Padding, bias: bool):
         super().__init__()
 
         def conv() -> list[nn.Module]:
             if padding == "zero":
-                return [nn.Conv2d(width, width, 3, padding=1, bias=False)]
-            return [nn.ReflectionPad2d(1), nn.Conv2d(width, width, 3, bias=False)]
+                return [nn.Conv2d(width, width, 3, padding=1, bias=bias)]
+            return [nn.ReflectionPad2d(1), nn.Conv2d(width, width, 3, bias=bias)]
 
         self.conv_block = nn.Sequential(
             *conv(), nn.Identity(), nn.ReLU(inplace=True), *conv()
@@ -56,24 +56,35 @@ class CodeBlock(nn.Module):
 
 
 class KernelExtractor(nn.Module):
-    """G after the features: both images' features to the code, 32 times smaller."""
+    """G after the features: both images' features to the code, 32 times smaller.
 
-    def __init__(self, width: int, outputs: int, blocks: int, padding: Padding):
+    The blind search's network of the code is the same, with biases.
+    """
+
+    def __init__(
+        self,
+        inputs: int,
+        width: int,
+        outputs: int,
+        blocks: int,
+        padding: Padding,
+        bias: bool = False,
+    ):
         super().__init__()
         layers: list[nn.Module] = [
             nn.ReflectionPad2d(3),
-            nn.Conv2d(2 * width, width, 7, bias=False),
+            nn.Conv2d(inputs, width, 7, bias=bias),
             nn.Identity(),
             nn.ReLU(inplace=True),
         ]
         widths = [min(width * 2**level, outputs) for level in range(6)]
         for before, after in zip(widths, widths[1:], strict=False):
             layers += [
-                nn.Conv2d(before, after, 3, 2, padding=1, bias=False),
+                nn.Conv2d(before, after, 3, 2, padding=1, bias=bias),
                 nn.Identity(),
                 nn.ReLU(inplace=True),
             ]
-        layers += [CodeBlock(outputs, padding) for _ in range(blocks)]
+        layers += [CodeBlock(outputs, padding, bias) for _ in range(blocks)]
         self.model = nn.Sequential(*layers)
 
     def forward(self, features: Tensor) -> Tensor:
@@ -154,7 +165,9 @@ class KernelSpace(nn.Module):
             *(ResidualBlock(width) for _ in range(front)),
         )
         outputs = 2 * code_width if variational else code_width
-        self.kernel_extractor = KernelExtractor(width, outputs, blocks, padding)
+        self.kernel_extractor = KernelExtractor(
+            2 * width, width, outputs, blocks, padding
+        )
         self.adapter = Adapter(width)
         self.recon_trunk = nn.Sequential(
             *(ResidualBlock(width) for _ in range(back)),

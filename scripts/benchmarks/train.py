@@ -19,7 +19,7 @@ from typing import IO, Annotated
 import jax
 import numpy as np
 import typer
-from benchmarks.common import Call, JsonFile, Positive, machine, store
+from benchmarks.common import Call, JsonFile, Positive, machine, pytorch, store
 
 from kernel_space_jax.training.config import defaults
 from kernel_space_jax.training.loop import build
@@ -115,10 +115,9 @@ def _ours(dtype: str, width: int, batch: int, size: int, shallow: bool) -> Call:
 
 
 def _torch(width: int, batch: int, size: int, shallow: bool) -> Call:
-    import torch
+    torch = pytorch()
     from benchmarks.torch_kernel_space import KernelSpace, training_step
 
-    torch.set_num_threads(os.cpu_count() or 1)
     front, back, blocks = (1, 1, 1) if shallow else (10, 20, 4)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model = KernelSpace(width, 8 * width, front, back, blocks).to(device)

@@ -1,9 +1,7 @@
 """Blur transfer, y' = F(x', G(x, y)), beside the same network in PyTorch."""
 
-import os
 import re
 from copy import deepcopy
-from importlib.util import find_spec
 from typing import Annotated, Any
 
 import flax.linen as nn
@@ -17,6 +15,7 @@ from benchmarks.common import (
     Positive,
     compiled,
     machine,
+    pytorch,
     race,
     store,
 )
@@ -89,15 +88,7 @@ def transfer(
     Timed is what one image costs: G on a pair, F on the target, clipping; the pair and
     the target are of one size, different, and in memory. No file is read or written.
     """
-    if not find_spec("torch"):
-        typer.echo("no PyTorch: pip install 'kernel-space-jax[torch]'", err=True)
-        raise typer.Exit(2)
-    # Read when PyTorch is first imported. Threads that wait by spinning take seconds a
-    # call where other work shares the cores, which would flatter us.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    import torch
-
-    torch.set_num_threads(os.cpu_count() or 1)
+    torch = pytorch()
     if published:
         image = jnp.zeros((1, 256, 256, 3))
         module = KernelSpace()
@@ -132,8 +123,7 @@ def transfer(
         for layout in ("contiguous_format", "channels_last"):
             entrants[f"torch {layout}"] = _their_call(model, layout, images)
         found = np.asarray(run(variables, *ours))
-        theirs = entrants["torch contiguous_format"]()
-        assert isinstance(theirs, torch.Tensor)
+        theirs: Any = entrants["torch contiguous_format"]()
         difference = np.abs(found - theirs.permute(0, 2, 3, 1).numpy()).max()
         times = race(entrants, rounds)
         speeds = {name: 1e3 / time for name, time in times.items()}
