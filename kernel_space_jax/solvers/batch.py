@@ -68,11 +68,3 @@ def spread(solve: Callable[..., Any], way: Way | None = None) -> Callable[..., A
 def _fill(stack: Array, missing: int) -> Array:
     last = jnp.repeat(stack[-1:], missing, 0)
     return jnp.concatenate([stack, last])
-
-
-def chunks(count: int, bytes_each: int, memory: int) -> list[slice]:
-    """The problems 0..count in runs that fit into so much memory, as even as can be."""
-    most = max(1, memory // max(bytes_each, 1))
-    parts = -(-count // most)
-    size = -(-count // parts) if parts else 0
-    return [slice(i, min(i + size, count)) for i in range(0, count, size or 1)]
