@@ -1,5 +1,10 @@
 """Blind deblurring by search: the original programs' numbers, and what a search is."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -247,3 +252,16 @@ def test_presets_take_photos_of_any_size(name):
     found = jax.eval_shape(blind_search.solve, search, y, jax.random.key(0), start)
     assert found.x.shape == y.shape
     assert found.loss.shape == (preset.steps + 1,)
+
+
+def test_a_stack_over_devices_is_each_alone():
+    """Six problems of unlike length on four devices, with nothing said between them."""
+    script = Path(__file__).with_name("spread_devices.py")
+    flags = "--xla_force_host_platform_device_count=4"
+    done = subprocess.run(
+        [sys.executable, script],
+        env=os.environ | {"XLA_FLAGS": flags},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr

@@ -1,11 +1,11 @@
 """Many independent problems at once: over the devices, and on each of them.
 
-Every search here is of one photo. `spread` makes it one of many, by what was measured
-for the platform:
+Every search here is of one photo. `spread` makes it one of many, as suits the
+platform:
 
     between devices   shard_map: no device waits for another's photo
     on a CPU          one photo after the other (lax.map), each stops for itself
-    elsewhere         all photos of a device at once (vmap)
+    elsewhere         all photos of a device at once (vmap; not measured yet)
 
 On a CPU convolutions with weights of their own for each photo are faster one by one;
 `scripts/benchmark.py blind` measures it.
@@ -18,7 +18,7 @@ from typing import Any, Literal
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
-from jax.sharding import PartitionSpec
+from jax.sharding import AxisType, PartitionSpec
 
 Way = Literal["map", "vmap"]
 AXIS = "photos"
@@ -50,7 +50,7 @@ def spread(solve: Callable[..., Any], way: Way | None = None) -> Callable[..., A
         count = jax.tree.leaves(stacks)[0].shape[0]
         missing = -count % devices
         filled = jax.tree.map(partial(_fill, missing=missing), stacks)
-        mesh = jax.make_mesh((devices,), (AXIS,))
+        mesh = jax.make_mesh((devices,), (AXIS,), axis_types=(AxisType.Auto,))
         mapped = jax.shard_map(
             here,
             mesh=mesh,
@@ -66,5 +66,7 @@ def spread(solve: Callable[..., Any], way: Way | None = None) -> Callable[..., A
 
 
 def _fill(stack: Array, missing: int) -> Array:
+    if not missing:
+        return stack
     last = jnp.repeat(stack[-1:], missing, 0)
     return jnp.concatenate([stack, last])
