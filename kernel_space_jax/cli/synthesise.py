@@ -34,7 +34,7 @@ def sample(
     output: Folder,
     weight_file: Annotated[
         Path, typer.Option("--weights", help="Of a variational kernel space.")
-    ],
+    ] = Path("kernel-space-variational"),
     count: Count = 10,
     seed: int = 0,
 ) -> None:
