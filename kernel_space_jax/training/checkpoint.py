@@ -55,7 +55,7 @@ class Checkpoints:
         )
         self.folder, self.seals = folder, folder.with_name("seals")
         folder.mkdir(parents=True, exist_ok=True)
-        sys.excepthook = _quiet
+        sys.unraisablehook = _quiet
         self.manager = ocp.CheckpointManager(folder.absolute(), options=options)
 
     def steps(self) -> list[int]:
@@ -156,14 +156,14 @@ class Checkpoints:
         )
 
 
-def _quiet(kind: type[BaseException], error: BaseException, trace: Any) -> None:
-    """An excepthook without TensorStore's late callers.
+def _quiet(late: Any) -> None:
+    """An unraisablehook without TensorStore's late callers.
 
     When several arrays fail together, all but the first report to an event loop that
-    is closed by then, each with a traceback of its own.
+    is closed by then, each with a traceback of its own and nobody to raise it to.
     """
-    if "Event loop is closed" not in str(error):
-        sys.__excepthook__(kind, error, trace)
+    if "Event loop is closed" not in str(late.exc_value):
+        sys.__unraisablehook__(late)
 
 
 def _digests(folder: Path) -> dict[str, int]:
