@@ -1,10 +1,15 @@
-"""Shared settings: CPU, full f32 precision, compiled programs kept between runs."""
+"""Shared settings: CPU, full f32 precision, compiled programs kept between runs.
+
+LLVM does not optimise them: most tests run a program once, and compile half as long.
+"""
 
 import os
 import sys
 from pathlib import Path
 
 os.environ.setdefault("JAX_PLATFORMS", "cpu")
+flags = os.environ.get("XLA_FLAGS", "")
+os.environ["XLA_FLAGS"] = f"{flags} --xla_backend_optimization_level=0"
 sys.path.insert(0, str(Path(__file__).parent))
 
 import jax  # noqa: E402
