@@ -217,13 +217,15 @@ def test_pieces_are_the_whole_and_leave_no_python_in_the_loop(photo):
     assert whole.loss[19] < whole.loss[0] * 2 / 3
 
 
-@pytest.mark.parametrize("way", ["map", "vmap"])
-def test_a_stack_is_each_alone(photo, way):
+@pytest.mark.parametrize(
+    ("way", "memory"), [("map", None), ("vmap", None), ("vmap", 1)]
+)
+def test_a_stack_is_each_alone(photo, way, memory):
     x, _, y = photo
     search = free_search(20, 1e-2)
     keys = jax.random.split(jax.random.key(2), 3)
     stack = jnp.stack([y, y[:, ::-1], y[:, :, ::-1]])
-    found = spread(blind_search.solve, way)(search, stack, keys)
+    found = spread(blind_search.solve, way, memory)(search, stack, keys)
     truth = x[:, 2:-2, 2:-2]
     solve = jax.jit(blind_search.solve)
     for i in range(3):
@@ -252,6 +254,24 @@ def test_presets_take_photos_of_any_size(name):
     found = jax.eval_shape(blind_search.solve, search, y, jax.random.key(0), start)
     assert found.x.shape == y.shape
     assert found.loss.shape == (preset.steps + 1,)
+
+
+def test_a_stack_fits_the_memory():
+    """The spectra of sixteen photos, half a megabyte each, beside the photos."""
+
+    def solve(power, y):
+        return jnp.sum(jnp.abs(jnp.fft.fft2(y)) ** power)
+
+    stack = jax.random.normal(jax.random.key(0), (16, 256, 256))
+    power, limit = jnp.float32(3), 12 << 20
+    every = {
+        m: spread(solve, "vmap", m).lower(power, stack).compile() for m in (None, limit)
+    }
+    used = {m: c.memory_analysis().temp_size_in_bytes for m, c in every.items()}
+    assert used[limit] < limit < used[None]
+    np.testing.assert_allclose(
+        every[limit](power, stack), every[None](power, stack), rtol=1e-5
+    )
 
 
 def test_a_stack_over_devices_is_each_alone():

@@ -175,7 +175,7 @@ def test_two_devices_give_the_digits_of_one(levin, tmp_path):
     arguments = ["--data", f"levin:{levin}", "--method", "known-kernel", "-o"]
     run(*arguments, tmp_path / "one")
     command = [sys.executable, "-m", "kernel_space_jax", "evaluate", *arguments]
-    flags = "--xla_force_host_platform_device_count=2"
+    flags = f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count=2"
     result = subprocess.run(
         [*command, tmp_path / "two"],
         env=os.environ | {"XLA_FLAGS": flags, "JAX_PLATFORMS": "cpu"},

@@ -5,7 +5,7 @@ platform:
 
     between devices   shard_map: no device waits for another's photo
     on a CPU          one photo after the other (lax.map), each stops for itself
-    elsewhere         all photos of a device at once (vmap; not measured yet)
+    elsewhere         as many at once as its memory holds (vmap), chunk after chunk
 
 On a CPU convolutions with weights of their own for each photo are faster one by one;
 `scripts/benchmark.py blind` measures it.
@@ -22,6 +22,8 @@ from jax.sharding import AxisType, PartitionSpec
 
 Way = Literal["map", "vmap"]
 AXIS = "photos"
+# The part of a device's memory that the photos of a chunk may fill.
+SHARE = 0.8
 
 
 def way_of_platform() -> Way:
@@ -29,18 +31,22 @@ def way_of_platform() -> Way:
     return "map" if jax.default_backend() == "cpu" else "vmap"
 
 
-def spread(solve: Callable[..., Any], way: Way | None = None) -> Callable[..., Any]:
+def spread(
+    solve: Callable[..., Any], way: Way | None = None, memory: int | None = None
+) -> Callable[..., Any]:
     """`solve(shared, *one)` for each of a stack: the function of (shared, *stacks).
 
     All arguments and answers are pytrees of arrays; every leaf of the stacks has n for
     its first axis, those of `shared` belong to all. n may be any number: what is
-    missing to a multiple of the devices is filled up with the last problem.
+    missing to a multiple of the devices is filled up with the last problem. `memory`
+    of one device in bytes is by default what it says of itself.
     """
 
     def here(shared: Any, stacks: tuple) -> Any:
-        if (way or way_of_platform()) == "map":
-            return lax.map(lambda one: solve(shared, *one), stacks)
-        return jax.vmap(lambda *one: solve(shared, *one))(*stacks)
+        chunk = None
+        if (way or way_of_platform()) == "vmap":
+            chunk = _chunk(solve, shared, stacks, memory or _memory())
+        return lax.map(lambda one: solve(shared, *one), stacks, batch_size=chunk)
 
     @jax.jit
     def everywhere(shared: Any, *stacks: Any) -> Any:
@@ -63,6 +69,30 @@ def spread(solve: Callable[..., Any], way: Way | None = None) -> Callable[..., A
         return jax.tree.map(lambda leaf: leaf[:count], found)
 
     return everywhere
+
+
+def _chunk(solve: Callable, shared: Any, stacks: tuple, memory: int | None) -> int:
+    """How many problems of these stacks (n, ...) a device solves at once."""
+    count = jax.tree.leaves(stacks)[0].shape[0]
+    if memory is None or count == 1:
+        return count
+    alone = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), shared)
+    one = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape[1:], a.dtype), stacks)
+    # Compiled for one, to see what it needs: a guess would fill the device or waste it.
+    needs = jax.jit(solve).lower(alone, *one).compile().memory_analysis()
+    if needs is None:
+        return count
+    common = sum(a.size * a.dtype.itemsize for a in jax.tree.leaves(shared))
+    own = needs.argument_size_in_bytes - common
+    # The stack is there twice: as it came, and cut into chunks.
+    kept = common + count * (2 * own + needs.output_size_in_bytes)
+    room = SHARE * memory - kept
+    return max(1, min(count, int(room / max(needs.temp_size_in_bytes, 1))))
+
+
+def _memory() -> int | None:
+    """The bytes of one device, where it says so."""
+    return (jax.local_devices()[0].memory_stats() or {}).get("bytes_limit")
 
 
 def _fill(stack: Array, missing: int) -> Array:

@@ -199,8 +199,14 @@ def _warmed(search: Search, prior: Prior, key: Array, goal: Array | None) -> Any
     theta = prior.init(key, goal)
     if goal is None or not search.warm_up:
         return theta
+    # Relative: the squares of a kernel's pixels are too small for Adam's epsilon.
+    size = jnp.sum(jnp.square(goal))
+
+    def distance(theta: Any, _: Array, key: Array) -> Array:
+        return jnp.sum(jnp.square(prior.apply(theta, key) - goal)) / size
+
     return minimise(
-        lambda theta, _, key: jnp.mean(jnp.square(prior.apply(theta, key) - goal)),
+        distance,
         theta,
         optax.adam(WARM_UP_RATE),
         steps=search.warm_up,
