@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from test_cli import BLURRY, SHARP, assert_one_sentence, kernel_space
+from test_cli import BLURRY, SHAPES, SHARP, assert_one_sentence, kernel_space
 from typer.testing import CliRunner
 
 import kernel_space_jax as ks
@@ -120,6 +120,17 @@ def test_one_kernel_for_all(tmp_path):
     assert float(gain[0]) > 6
     with pytest.raises(ks.UserError, match="odd size from 3 to 128"):
         ks.deblur(ks.read(BLURRY).pixels, kernel_size=24)
+
+
+def test_a_sharp_photo_comes_back(tmp_path):
+    """A search by itself finds some blur in any photo, and makes 20 dB of this one."""
+    out = tmp_path / "out"
+    done = kernel_space("deblur", SHAPES, SHARP, "-o", out)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("sharp already") == 2
+    for path in (SHAPES, SHARP):
+        same = ks.read(out / path.name).pixels - ks.read(path).pixels
+        assert np.mean(same**2) < 10**-3.5
 
 
 def test_what_is_no_photo_is_refused(network):

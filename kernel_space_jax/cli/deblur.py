@@ -122,7 +122,9 @@ def deblur(
             found = deblur_all(stack, method, weights=network, **options, **heard)
         for place, i in enumerate(group):
             ks.write(results[i], inputs[i]._replace(pixels=found[place].image))
-            out.print(escape(str(results[i])))
+            note = " (sharp already; --kernel-size N looks for a blur all the same)"
+            note = note if found[place].sharp_already else ""
+            out.print(escape(f"{results[i]}{note}"))
             if sheet:
                 _write_sheet(results[i], inputs[i].pixels, found[place], network)
             loss = found[place].loss

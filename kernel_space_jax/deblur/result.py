@@ -28,6 +28,11 @@ class Deblurred(NamedTuple):
     loss: np.ndarray | None = None
     steps: np.ndarray | int = 0
 
+    @property
+    def sharp_already(self) -> bool:
+        """Whether the one kernel found for a photo does nothing."""
+        return self.kernel is not None and bool(self.kernel.max() == 1)
+
 
 def silent(done: int, total: int) -> None:
     """Tells nobody."""

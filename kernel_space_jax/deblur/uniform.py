@@ -29,7 +29,8 @@ def deblur_uniform(
     """The sharp image behind a photo (H, W, C) in [0, 1], one kernel for all pixels.
 
     The kernel is no larger than `kernel_size` pixels, an odd number, and is found in
-    the middle of the photo; without a size, the best of several is taken.
+    the middle of the photo; without a size, the best of several is taken, and a photo
+    that is sharp comes back as it is, with the kernel that does nothing.
     """
     check_kernel_size(photo, kernel_size)
     photo = checked(photo)
@@ -41,6 +42,8 @@ def undo(
     photo: np.ndarray, h: jnp.ndarray, *, tile: int = TILE, tell: Tell = silent
 ) -> np.ndarray:
     """The photo (H, W, C) without the blur of h (size, size): the same size."""
+    if h.max() == 1:
+        return photo
 
     def one(part: np.ndarray) -> np.ndarray:
         return np.asarray(jnp.clip(restore(jnp.asarray(part)[None], h)[0], 0, 1))
