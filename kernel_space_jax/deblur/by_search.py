@@ -4,8 +4,8 @@
     kernel-space, nested        a code of a learned space; large photos in tiles
 
 Every search starts from what `map` finds. Where the blur is one kernel, the sharp
-image is that of the non-blind solver with the kernel found: it keeps more of the photo
-than the network that helped to find it.
+image is that of the non-blind solver with the kernel found, or with that of `map` where
+it is to be believed more: it keeps more of the photo than the network that helped.
 """
 
 from collections.abc import Callable
@@ -22,6 +22,7 @@ from kernel_space_jax.deblur.uniform import check_kernel_size, middle, undo
 from kernel_space_jax.images import match_channels
 from kernel_space_jax.solvers import blind_map, blind_search, presets, restore
 from kernel_space_jax.solvers.batch import spread
+from kernel_space_jax.solvers.blind_map import doubt
 from kernel_space_jax.solvers.blind_search import Found, Search, Start
 from kernel_space_jax.solvers.tiles import join, tiles
 from kernel_space_jax.weights import Weights
@@ -80,9 +81,12 @@ def deblur_by_search(
     assert starts.k is not None
     make = presets.self_deblur if method == "selfdeblur" else presets.pixel_kernel
     found = _run(make(y[:1].shape, starts.k.shape[-1], plan), y, starts, seed, watch)
+    # Where `map` was right already, a short search leads away from it.
+    better = doubt(y, found.k) < doubt(y, starts.k)
+    kernels = jnp.where(better[:, None, None], found.k, starts.k)
     results = []
     for i, photo in enumerate(photos):
-        h = found.k[i]
+        h = kernels[i]
         image = undo(photo, h, tile=tile, tell=tell)
         results.append(_answer(found, i, image, np.asarray(h)))
     return results

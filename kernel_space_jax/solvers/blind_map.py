@@ -25,6 +25,7 @@ from kernel_space_jax.solvers.canvas import (
     difference_power,
 )
 from kernel_space_jax.solvers.non_blind import restore
+from kernel_space_jax.solvers.refine import refine_kernel
 from kernel_space_jax.solvers.sharpness import sharpness
 
 # Settings of an earlier trial, which chose them on part of the Levin set.
@@ -44,6 +45,9 @@ STEP = 2**0.5
 # the best box or one 0.6 dB behind it.
 SIZES = (13, 21, 29)
 SPARSE, JUDGED_BORDER = 1.2, 20
+# Turns of the refinement at the end: on Levin's photos 32.1 dB become 32.5, on those
+# that we blurred nothing changes.
+REFINED = 2
 # A photo is sharp if its sharpness is above the first of these, or above the second
 # where the kernel found makes its edges hardly fewer (by this part). Of 16 sharp images
 # of Kodak and BSDS that leaves 2 out; shakes of 5 to 31 pixels are below the second.
@@ -65,7 +69,7 @@ def blind_map(y: Array, size: int | None = None) -> Blind:
     kernel that does nothing: the search finds some blur in any photo.
     """
     if size is not None:
-        return _of_size(y, size)
+        return _refined(y, _of_size(y, size))
     # A kernel as large as half the photo leaves nothing to be seen.
     sizes = [n for n in SIZES if 2 * n <= min(y.shape[1:3])] or [SMALLEST]
     found = [_of_size(y, n) for n in sizes]
@@ -73,13 +77,28 @@ def blind_map(y: Array, size: int | None = None) -> Blind:
     largest = max(sizes)
     h = jnp.stack([_padded(one.h, largest) for one in found])
     best, photo = jnp.argmin(scores, 0), jnp.arange(len(y))
-    error = jnp.stack([one.error for one in found])[best, photo]
-    h = h[best, photo]
+    error = jnp.stack([one.error for one in found])
+    h, error = _refined(y, Blind(h[best, photo], error[best, photo]))
     nothing = jnp.zeros_like(h).at[:, largest // 2, largest // 2].set(1)
     sharp = _is_sharp(y, h, nothing)
     return Blind(
         jnp.where(sharp[:, None, None], nothing, h), jnp.where(sharp, 0, error)
     )
+
+
+@jax.jit
+def doubt(y: Array, h: Array) -> Array:
+    """How little kernels (N, size, size) from anywhere are to be believed: (N,)."""
+    error = jax.vmap(_unexplained)(jnp.mean(y, -1), h)
+    return _doubt(y, Blind(h, error))
+
+
+@jax.jit
+def _refined(y: Array, found: Blind) -> Blind:
+    """L0 edges are steeper than those of photos, so the kernels found are too wide."""
+    plane = jnp.mean(y, -1, keepdims=True)
+    h = refine_kernel(plane, found.h, jax.random.key(0), turns=REFINED)
+    return found._replace(h=h)
 
 
 @jax.jit
@@ -199,11 +218,8 @@ def _kernel(domain: Canvas, y: Array, x: Array, h: Array) -> tuple[Array, Array]
     And the part of the photo's differences that it leaves unexplained.
     """
     side = h.shape[-1]
-    seen = jnp.stack([difference(domain.fill(y), name) for name in "yx"])
-    edges = jnp.stack([difference(x, name) for name in "yx"])
-    mask = domain.mask()
-    # The first row and column of the photo differ from what nobody has seen.
-    mask = jnp.stack([mask & jnp.roll(mask, 1, axis) for axis in (0, 1)])
+    seen, mask = _seen(domain, y)
+    edges = _differences(x)
     spectra = domain.transform(edges)
     ridge = RIDGE * jnp.sum(jnp.square(edges) * mask)
 
@@ -235,6 +251,28 @@ def _kernel(domain: Canvas, y: Array, x: Array, h: Array) -> tuple[Array, Array]
 
     h = lax.fori_loop(0, KERNEL_STEPS, descend, h)
     return h, jnp.sum(rest(h) ** 2) / jnp.maximum(jnp.sum((mask * seen) ** 2), 1e-12)
+
+
+def _unexplained(y: Array, h: Array) -> Array:
+    """The part of the differences of a photo (H, W) that h leaves unexplained."""
+    domain = canvas(y.shape, h.shape)
+    seen, mask = _seen(domain, y)
+    edges = _differences(_latent(domain, y, h, jnp.float32(LEAST_STRENGTH)))
+    blurred = domain.inverse(domain.transform(edges) * domain.kernel(h))
+    rest = jnp.sum((mask * (blurred - seen)) ** 2)
+    return rest / jnp.maximum(jnp.sum((mask * seen) ** 2), 1e-12)
+
+
+def _seen(domain: Canvas, y: Array) -> tuple[Array, Array]:
+    """The differences of the photo on the canvas, and where they were seen."""
+    mask = domain.mask()
+    # The first row and column of the photo differ from what nobody has seen.
+    mask = jnp.stack([mask & jnp.roll(mask, 1, axis) for axis in (0, 1)])
+    return _differences(domain.fill(y)), mask
+
+
+def _differences(x: Array) -> Array:
+    return jnp.stack([difference(x, name) for name in "yx"])
 
 
 def _correlation(domain: Canvas, power: Array, side: int) -> Callable[[Array], Array]:
