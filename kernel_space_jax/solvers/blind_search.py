@@ -200,7 +200,7 @@ def _warmed(search: Search, prior: Prior, key: Array, goal: Array | None) -> Any
     if goal is None or not search.warm_up:
         return theta
     # Relative: the squares of a kernel's pixels are too small for Adam's epsilon.
-    size = jnp.sum(jnp.square(goal))
+    size = jnp.maximum(jnp.sum(jnp.square(goal)), 1e-12)
 
     def distance(theta: Any, _: Array, key: Array) -> Array:
         return jnp.sum(jnp.square(prior.apply(theta, key) - goal)) / size
