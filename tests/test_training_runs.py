@@ -128,20 +128,26 @@ def test_two_processes_are_one(tmp_path, photos, reference):
     agree(tmp_path / "run", reference)
 
 
-def test_killed_and_resumed_is_uninterrupted(tmp_path, photos, reference):
-    workdir = tmp_path / "run"
-    # Slow enough to be caught after its first checkpoint.
-    first = start(workdir, photos, "--config.steps=100000")
+def kill_after_first_checkpoint(workdir: Path, photos: Path) -> int:
+    """SIGKILLs a run of many steps; its last whole checkpoint."""
+    run = start(workdir, photos, "--config.steps=100000")
     deadline = time.monotonic() + 200
     while not (workdir / "checkpoints" / "4").exists():
-        assert first.poll() is None and time.monotonic() < deadline
+        assert run.poll() is None and time.monotonic() < deadline
         time.sleep(0.02)
-    first.send_signal(signal.SIGKILL)
-    first.wait()
-    # What a later step left behind is not part of the run that is compared.
-    last = max(int(p.name) for p in (workdir / "checkpoints").glob("[0-9]*"))
-    if last > 12:
-        pytest.fail(f"killed too late, at {last}")
+    run.send_signal(signal.SIGKILL)
+    run.wait()
+    return max(int(p.name) for p in (workdir / "checkpoints").glob("[0-9]*"))
+
+
+def test_killed_and_resumed_is_uninterrupted(tmp_path, photos, reference):
+    # A busy machine may kill it after the reference's last step: then once more.
+    for attempt in range(5):
+        workdir = tmp_path / str(attempt)
+        last = kill_after_first_checkpoint(workdir, photos)
+        if last <= 12:
+            break
+    assert last <= 12
     said = finish(start(workdir, photos))
     assert f"going on from step {last}" in said
     assert "config.steps was 100000, now 12" in said

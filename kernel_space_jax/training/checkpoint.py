@@ -6,6 +6,7 @@ of its files are kept beside it and compared before it is read.
 """
 
 import json
+import logging
 import sys
 import zlib
 from pathlib import Path
@@ -56,6 +57,7 @@ class Checkpoints:
         self.folder, self.seals = folder, folder.with_name("seals")
         folder.mkdir(parents=True, exist_ok=True)
         sys.unraisablehook = _quiet
+        logging.getLogger("asyncio").addFilter(_retrieved)
         self.manager = ocp.CheckpointManager(folder.absolute(), options=options)
 
     def steps(self) -> list[int]:
@@ -164,6 +166,15 @@ def _quiet(late: Any) -> None:
     """
     if "Event loop is closed" not in str(late.exc_value):
         sys.__unraisablehook__(late)
+
+
+def _retrieved(record: logging.LogRecord) -> bool:
+    """A filter of asyncio's log without those that fail together with the first.
+
+    The first failure of several is raised, and said in one sentence; the others are
+    tasks that nobody waits for any longer, logged when they are collected.
+    """
+    return "exception was never retrieved" not in record.getMessage()
 
 
 def _digests(folder: Path) -> dict[str, int]:
