@@ -69,15 +69,23 @@ def adjoint(y: Array, h: Array, *, border: Border, method: Method = "auto") -> A
     return fold(padded)[0]
 
 
-def estimate(x: Array, y: Array, size: int, *, regularisation: float = 1e-5) -> Array:
+def estimate(
+    x: Array,
+    y: Array,
+    size: int,
+    *,
+    regularisation: float = 1e-5,
+    steps: int = SEARCH_STEPS,
+) -> Array:
     """The kernel that takes x to y: two (N, H, W, C) -> (N, size, size), size odd.
 
     argmin_h  mean_p |(h * x - y)[p]|^2 + regularisation |h|^2,  h >= 0, sum h = 1
 
     over the pixels p that no border reaches. Conjugate gradients find the
-    unconstrained answer, accelerated projected gradients start from there.
+    unconstrained answer, accelerated projected gradients start from there: no more
+    than `steps` of each.
     """
-    return jax.vmap(lambda x, y: _estimate(x, y, size, regularisation))(x, y)
+    return jax.vmap(lambda x, y: _estimate(x, y, size, regularisation, steps))(x, y)
 
 
 def project(h: Array) -> Array:
@@ -143,7 +151,9 @@ def fast_size(size: tuple[int, ...]) -> tuple:
     return tuple(next_fast_len(n, real=True) for n in size)
 
 
-def _estimate(x: Array, y: Array, size: int, regularisation: float) -> Array:
+def _estimate(
+    x: Array, y: Array, size: int, regularisation: float, steps: int
+) -> Array:
     """`estimate` of one pair: two (H, W, C) -> (size, size)."""
     reach = size // 2
     height, width = x.shape[:2]
@@ -169,7 +179,7 @@ def _estimate(x: Array, y: Array, size: int, regularisation: float) -> Array:
         return correlate(blur(h)) + regularisation * h
 
     right = correlate(target)
-    free, _ = jax.scipy.sparse.linalg.cg(normal, right, maxiter=SEARCH_STEPS)
+    free, _ = jax.scipy.sparse.linalg.cg(normal, right, maxiter=steps)
 
     def power(_: int, h: Array) -> Array:
         return normal(h / jnp.linalg.norm(h))
@@ -184,4 +194,4 @@ def _estimate(x: Array, y: Array, size: int, regularisation: float) -> Array:
         return new, new + step / (step + 3) * (new - h)
 
     first = project(free)
-    return lax.fori_loop(0, SEARCH_STEPS, descend, (first, first))[0]
+    return lax.fori_loop(0, steps, descend, (first, first))[0]
