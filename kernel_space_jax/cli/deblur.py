@@ -23,7 +23,7 @@ from kernel_space_jax.deblur import (
     deblur_all,
     find_solver,
 )
-from kernel_space_jax.drawing import draw_field
+from kernel_space_jax.drawing import draw_field, kernel_picture
 from kernel_space_jax.models.two_heads import TwoHeads
 from kernel_space_jax.operators import KernelField
 from kernel_space_jax.operators.camera import GAMMA
@@ -148,7 +148,7 @@ def _write_sheet(
 ) -> None:
     pictures = {"photo": photo, "deblurred": found.image}
     if found.kernel is not None:
-        pictures["kernel"] = found.kernel[..., None] / found.kernel.max()
+        pictures["kernel"] = kernel_picture(found.kernel)
     if network is not None and isinstance(network.module, TwoHeads):
         pictures["its kernels"] = _drawn(photo, ks.find_field(photo, network))
     page = images.contact_sheet(list(pictures.values()), list(pictures))

@@ -3,6 +3,7 @@
 A blind method finds k in y alone:
 
     map             one kernel for the whole photo, coarse to fine (uniform.py)
+    map-local       one for each tile of the photo, found in the same way
     basis           a network says how each pixel was blurred (per_pixel.py)
     selfdeblur, pixel-kernel, kernel-space, nested
                     x and k searched together, with priors (by_search.py)
@@ -24,6 +25,7 @@ from kernel_space_jax.deblur.photos import METHODS, check_method, deblur, deblur
 from kernel_space_jax.deblur.result import TILE, Deblurred
 from kernel_space_jax.deblur.uniform import (
     check_kernel_size,
+    deblur_locally,
     deblur_uniform,
 )
 
@@ -40,6 +42,7 @@ __all__ = [
     "deblur",
     "deblur_all",
     "deblur_by_search",
+    "deblur_locally",
     "deblur_per_pixel",
     "deblur_uniform",
     "find_field",

@@ -81,8 +81,9 @@ def deblur_by_search(
     assert starts.k is not None
     make = presets.self_deblur if method == "selfdeblur" else presets.pixel_kernel
     found = _run(make(y[:1].shape, starts.k.shape[-1], plan), y, starts, seed, watch)
-    # Where `map` was right already, a short search leads away from it.
-    better = doubt(y, found.k) < doubt(y, starts.k)
+    # Where `map` was right already, a short search leads away from it; and what it
+    # says to be sharp, each search would find some blur in.
+    better = (doubt(y, found.k) < doubt(y, starts.k)) & (starts.k.max((1, 2)) < 1)
     kernels = jnp.where(better[:, None, None], found.k, starts.k)
     results = []
     for i, photo in enumerate(photos):

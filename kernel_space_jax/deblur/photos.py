@@ -7,13 +7,13 @@ import numpy as np
 from kernel_space_jax.deblur.by_search import LEARNED, SEARCHES, deblur_by_search
 from kernel_space_jax.deblur.per_pixel import deblur_per_pixel
 from kernel_space_jax.deblur.result import Deblurred
-from kernel_space_jax.deblur.uniform import deblur_uniform
+from kernel_space_jax.deblur.uniform import deblur_locally, deblur_uniform
 from kernel_space_jax.errors import UserError
 from kernel_space_jax.models.kernel_space import KernelSpace
 from kernel_space_jax.models.two_heads import TwoHeads
 from kernel_space_jax.weights import Weights
 
-METHODS = ("map", "basis", *SEARCHES)
+METHODS = ("map", "map-local", "basis", *SEARCHES)
 # The network of each method that needs one.
 NETWORKS = {"basis": TwoHeads, **dict.fromkeys(LEARNED, KernelSpace)}
 
@@ -29,8 +29,8 @@ def deblur(
 
     What is found of a stack is stacked too. `weights` are those of the network that
     the method needs: a two-headed one for basis, a kernel space for kernel-space and
-    nested. Options are those of `deblur_uniform`, `deblur_per_pixel` and
-    `deblur_by_search`.
+    nested. Options are those of `deblur_uniform`, `deblur_locally`, `deblur_per_pixel`
+    and `deblur_by_search`.
     """
     if photos.ndim == 3:
         return deblur_all(photos[None], method, weights=weights, **options)[0]
@@ -53,7 +53,8 @@ def deblur_all(
         return deblur_by_search(photos, method, space=weights, **options)
     if weights is not None:
         return [deblur_per_pixel(photo, weights, **options) for photo in photos]
-    return [deblur_uniform(photo, **options) for photo in photos]
+    run = deblur_locally if method == "map-local" else deblur_uniform
+    return [run(photo, **options) for photo in photos]
 
 
 def check_method(method: str, weights: Weights | None) -> None:

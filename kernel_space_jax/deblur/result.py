@@ -19,8 +19,9 @@ Tell = Callable[[int, int], None]
 class Deblurred(NamedTuple):
     """image: (H, W, C) in [0, 1], as many channels as the photo.
 
-    kernel: (size, size) where one was found for the whole photo. loss: (steps + 1,)
-    of a search, NaN after its stop; steps: how many it made.
+    kernel: (size, size) where one was found for the whole photo, (rows, columns, size,
+    size) where one for each tile. loss: (steps + 1,) of a search, NaN after its stop;
+    steps: how many it made.
     """
 
     image: np.ndarray
@@ -30,8 +31,8 @@ class Deblurred(NamedTuple):
 
     @property
     def sharp_already(self) -> bool:
-        """Whether the one kernel found for a photo does nothing."""
-        return self.kernel is not None and bool(self.kernel.max() == 1)
+        """Whether the kernel found for a photo, or each of its tiles, does nothing."""
+        return self.kernel is not None and bool((self.kernel.max((-2, -1)) == 1).all())
 
 
 def silent(done: int, total: int) -> None:

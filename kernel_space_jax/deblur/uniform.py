@@ -1,4 +1,7 @@
-"""Uniform blur: one kernel for the whole photo, found from coarse to fine (`map`)."""
+"""Blur found from coarse to fine: one kernel for the whole photo, or for each part.
+
+`map` takes the blur to be the same everywhere, `map-local` within a tile of the photo.
+"""
 
 import jax.numpy as jnp
 import numpy as np
@@ -13,10 +16,13 @@ from kernel_space_jax.deblur.result import (
 )
 from kernel_space_jax.errors import UserError
 from kernel_space_jax.solvers import blind_map, restore
-from kernel_space_jax.solvers.tiles import blend
+from kernel_space_jax.solvers.blind_map import doubt
+from kernel_space_jax.solvers.tiles import blend, join, tiles
 
 # The kernel is looked for in the middle of the photo, and in this size of it.
 MAP_SIDE = 512
+# A tile with a kernel of its own: large enough to show it, and what it shares.
+LOCAL_SIDE, LOCAL_OVERLAP = 256, 64
 
 
 def deblur_uniform(
@@ -36,6 +42,39 @@ def deblur_uniform(
     photo = checked(photo)
     h = blind_map(jnp.asarray(middle(photo, MAP_SIDE))[None], kernel_size).h[0]
     return Deblurred(undo(photo, h, tile=tile, tell=tell), np.asarray(h))
+
+
+def deblur_locally(
+    photo: np.ndarray,
+    kernel_size: int | None = None,
+    *,
+    tile: int = LOCAL_SIDE,
+    tell: Tell = silent,
+) -> Deblurred:
+    """The sharp image behind a photo (H, W, C) in [0, 1], one kernel for each tile.
+
+    A tile takes the kernel that is found in it, or that of the photo's middle where it
+    is the less to be doubted there. Tiles overlap, and are blended without seams.
+    """
+    check_kernel_size(photo, kernel_size)
+    photo = checked(photo)
+    tile = min(tile, LOCAL_SIDE)
+    overlap = min(LOCAL_OVERLAP, tile // 4)
+    shared = blind_map(jnp.asarray(middle(photo, MAP_SIDE))[None], kernel_size).h
+    places = tiles(photo.shape[:2], tile, overlap)
+    images, kernels = [], []
+    for place in places:
+        part = photo[place.rows, place.columns]
+        y = jnp.asarray(part)[None]
+        h = blind_map(y, kernel_size).h
+        if h.max() < 1 and doubt(y, shared)[0] < doubt(y, h)[0]:
+            h = shared
+        images.append(undo(part, h[0]))
+        kernels.append(np.asarray(h[0]))
+        tell(place.number + 1, place.count)
+    columns = sum(place.rows == places[0].rows for place in places)
+    field = np.stack(kernels).reshape(-1, columns, *kernels[0].shape)
+    return Deblurred(join(images, places, photo.shape, overlap), field)
 
 
 def undo(

@@ -19,6 +19,7 @@ from kernel_space_jax.deblur import (
     LEARNED,
     SEARCHES,
     deblur_by_search,
+    deblur_locally,
     deblur_per_pixel,
     deblur_uniform,
 )
@@ -131,6 +132,11 @@ def blind_uniform_of_size(record: Record) -> Restored:
     return Restored(found.image, found.kernel)
 
 
+def blind_local(record: Record) -> Restored:
+    """A kernel for each tile of the photo, found in it."""
+    return Restored(deblur_locally(observed(record)).image)
+
+
 def searched(method: str, preset: str, record: Record) -> Restored:
     """x and k searched together; a learned space is the shipped one."""
     space = weights.load("kernel-space") if method in LEARNED else None
@@ -145,6 +151,7 @@ METHODS: dict[str, Callable[[Record], Restored]] = {
     "wiener": wiener,
     "map": blind_uniform,
     "map-size-known": blind_uniform_of_size,
+    "map-local": blind_local,
     "uniform-transfer": partial(_moved_blur, None),
     "richardson-lucy": partial(_per_pixel, richardson_lucy),
     "half-quadratic": partial(_per_pixel, half_quadratic),
