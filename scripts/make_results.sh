@@ -16,8 +16,8 @@ score --data levin:data/levin09 --method blurry --method known-kernel \
 score --data images:data/kodak24 --protocol shaken --method blurry \
   --method known-kernel --method map --method map-size-known \
   -o runs/shaken --title "Shaken, 8 Kodak images"
-score --data pairs:data/gopro --method blurry --method map --method map-local \
-  --results skimage-unsharp=outside/gopro --published gopro --also ssim-3d --also ms-ssim \
+score --data pairs:data/gopro --method blurry --results skimage-unsharp=outside/gopro \
+  --published gopro --also ssim-3d --also ms-ssim \
   -o runs/gopro --title "GoPro, 11 training pairs"
 score --data pairs:data/gopro --protocol reconstruction --method blurry \
   --method uniform-transfer --weights kernel-space \
@@ -29,8 +29,7 @@ score --data levin:data/levin09 --protocol levin-transfer --method blurry \
   --method uniform-transfer --weights kernel-space \
   -o runs/levin-transfer --title "Blur transfer, 4 of Levin's kernels"
 score --data kohler:data/kohler --protocol kohler-proxy --method blurry \
-  --method map --method map-local --results skimage-unsharp=outside/kohler \
-  -o runs/kohler --title "Köhler, proxy"
+  --results skimage-unsharp=outside/kohler -o runs/kohler --title "Köhler, proxy"
 score --data pairs:data/gopro --protocol aligned --method blurry \
   --results skimage-unsharp=outside/gopro \
   -o runs/gopro-aligned --title "GoPro, 11 training pairs, aligned"

@@ -5,6 +5,7 @@
 
 import jax.numpy as jnp
 import numpy as np
+from jax import Array
 
 from kernel_space_jax.deblur.result import (
     OVERLAP,
@@ -53,28 +54,54 @@ def deblur_locally(
 ) -> Deblurred:
     """The sharp image behind a photo (H, W, C) in [0, 1], one kernel for each tile.
 
-    A tile takes the kernel that is found in it, or that of the photo's middle where it
-    is the less to be doubted there. Tiles overlap, and are blended without seams.
+    A tile takes the kernel that is found in it, unless that of the photo's middle is
+    the less to be doubted there, or there and in the tiles beside it. Tiles overlap,
+    and are blended without seams.
     """
     check_kernel_size(photo, kernel_size)
     photo = checked(photo)
     tile = min(tile, LOCAL_SIDE)
     overlap = min(LOCAL_OVERLAP, tile // 4)
-    shared = blind_map(jnp.asarray(middle(photo, MAP_SIDE))[None], kernel_size).h
     places = tiles(photo.shape[:2], tile, overlap)
-    images, kernels = [], []
-    for place in places:
-        part = photo[place.rows, place.columns]
-        y = jnp.asarray(part)[None]
-        h = blind_map(y, kernel_size).h
-        if h.max() < 1 and doubt(y, shared)[0] < doubt(y, h)[0]:
-            h = shared
-        images.append(undo(part, h[0]))
-        kernels.append(np.asarray(h[0]))
-        tell(place.number + 1, place.count)
+    parts = [photo[place.rows, place.columns] for place in places]
+    found = []
+    for number, part in enumerate(parts, 1):
+        found.append(blind_map(jnp.asarray(part)[None], kernel_size).h)
+        tell(number, len(parts))
+    shared = blind_map(jnp.asarray(middle(photo, MAP_SIDE))[None], kernel_size).h
     columns = sum(place.rows == places[0].rows for place in places)
-    field = np.stack(kernels).reshape(-1, columns, *kernels[0].shape)
-    return Deblurred(join(images, places, photo.shape, overlap), field)
+    kernels = _believed(parts, found, shared, columns)
+    images = [undo(part, h[0]) for part, h in zip(parts, kernels, strict=True)]
+    field = np.stack([np.asarray(h[0]) for h in kernels])
+    return Deblurred(
+        join(images, places, photo.shape, overlap),
+        field.reshape(-1, columns, *field.shape[1:]),
+    )
+
+
+def _believed(
+    parts: list[np.ndarray], found: list[Array], shared: Array, columns: int
+) -> list[Array]:
+    """For each tile, in rows of `columns`, its own kernel or the shared one.
+
+    A tile with little to see can seem well explained by a kernel that is wrong; the
+    tiles beside it then speak against it. Sharp ones have no say, and stay.
+    """
+    blurred = [i for i, h in enumerate(found) if h.max() < 1]
+
+    def against(i: int, h: Array) -> float:
+        return float(doubt(jnp.asarray(parts[i])[None], h)[0])
+
+    others = {i: against(i, shared) for i in blurred}
+    kernels = list(found)
+    for i in blurred:
+        beside = {i - columns, i + columns}
+        beside |= {j for j in (i - 1, i + 1) if j // columns == i // columns}
+        here = against(i, found[i]) - others[i]
+        around = [against(j, found[i]) - others[j] for j in beside if j in others]
+        if here >= 0 or sum(around) / max(len(around), 1) + here >= 0:
+            kernels[i] = shared
+    return kernels
 
 
 def undo(
