@@ -55,7 +55,7 @@ def deblur_locally(
     """The sharp image behind a photo (H, W, C) in [0, 1], one kernel for each tile.
 
     A tile takes the kernel that is found in it, unless that of the photo's middle is
-    the less to be doubted there, or there and in the tiles beside it. Tiles overlap,
+    the less to be doubted there, or there and in each tile beside it. Tiles overlap,
     and are blended without seams.
     """
     check_kernel_size(photo, kernel_size)
@@ -84,8 +84,9 @@ def _believed(
 ) -> list[Array]:
     """For each tile, in rows of `columns`, its own kernel or the shared one.
 
-    A tile with little to see can seem well explained by a kernel that is wrong; the
-    tiles beside it then speak against it. Sharp ones have no say, and stay.
+    A tile with little to see can seem well explained by a kernel that is wrong; all
+    tiles beside it then speak against it. Of what moves by itself a tile beside it
+    shows more. Sharp ones have no say, and stay.
     """
     blurred = [i for i, h in enumerate(found) if h.max() < 1]
 
@@ -99,7 +100,7 @@ def _believed(
         beside |= {j for j in (i - 1, i + 1) if j // columns == i // columns}
         here = against(i, found[i]) - others[i]
         around = [against(j, found[i]) - others[j] for j in beside if j in others]
-        if here >= 0 or sum(around) / max(len(around), 1) + here >= 0:
+        if here >= 0 or here + min(around, default=0) >= 0:
             kernels[i] = shared
     return kernels
 
