@@ -29,9 +29,10 @@ score --data levin:data/levin09 --protocol levin-transfer --method blurry \
   --method uniform-transfer --weights kernel-space \
   -o runs/levin-transfer --title "Blur transfer, 4 of Levin's kernels"
 score --data kohler:data/kohler --protocol kohler-proxy --method blurry \
+  --method map --method map-local \
   --results skimage-unsharp=outside/kohler -o runs/kohler --title "Köhler, proxy"
 score --data pairs:data/gopro --protocol aligned --method blurry \
-  --results skimage-unsharp=outside/gopro \
+  --method map --method map-local --results skimage-unsharp=outside/gopro \
   -o runs/gopro-aligned --title "GoPro, 11 training pairs, aligned"
 for set in bsds500 kodak24; do
   score --data "images:data/$set" --protocol non-blind --limit 20 \

@@ -28,10 +28,10 @@ from kernel_space_jax.solvers.tiles import blend, join, tiles
 MAP_SIDE = 512
 # A tile with a kernel of its own: large enough to show it, and what it shares.
 LOCAL_SIDE, LOCAL_OVERLAP = 256, 64
-# The least strength of the prior on a photo in colour. A camera has smoothed and packed
-# it, so little of its noise is left, and more of its detail is gone than that noise says.
-# The middles of GoPro's and Köhler's photographs gain 0.6 and 0.2 dB by it, with the
-# best between 6e-4 and 2.4e-3; Levin's, grey and from a raw file, would lose 1 to 2.
+# The least strength of the prior on a photo in colour: its camera has smoothed and
+# packed it, and more of its detail is gone than the noise that is left says. GoPro's
+# and Köhler's photographs come out best between 6e-4 and 2.4e-3; Levin's, which are
+# grey and straight from the sensor, would lose 1 to 2 dB.
 CAMERA_STRENGTH = 1.2e-3
 
 
@@ -74,13 +74,15 @@ def deblur_locally(
     places = tiles(photo.shape[:2], tile, overlap)
     parts = [photo[place.rows, place.columns] for place in places]
     shared = blind_map(jnp.asarray(middle(photo, MAP_SIDE))[None], kernel_size).h
-    found = []
-    # Tiles side by side, since a search keeps no more than one core busy.
+    search = lambda part: blind_map(jnp.asarray(part)[None], kernel_size).h
+    # The first alone, so that its programs are compiled once; then side by side, since
+    # a search keeps no more than one core busy.
+    found = [search(parts[0])]
+    tell(1, len(parts))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        search = lambda part: blind_map(jnp.asarray(part)[None], kernel_size).h
-        for number, h in enumerate(pool.map(search, parts), 1):
+        for h in pool.map(search, parts[1:]):
             found.append(h)
-            tell(number, len(parts))
+            tell(len(found), len(parts))
         columns = sum(place.rows == places[0].rows for place in places)
         kernels = _believed(parts, found, shared, columns)
         images = list(pool.map(lambda part, h: undo(part, h[0]), parts, kernels))
