@@ -28,6 +28,7 @@ from kernel_space_jax.evaluation.protocol import Restored
 from kernel_space_jax.images import match_channels
 from kernel_space_jax.models.kernel_space import KernelSpace
 from kernel_space_jax.models.two_heads import TwoHeads
+from kernel_space_jax.operators import Learned
 from kernel_space_jax.solvers import (
     Restoration,
     half_quadratic,
@@ -36,8 +37,11 @@ from kernel_space_jax.solvers import (
 )
 from kernel_space_jax.solvers import restore as restore_with_kernel
 from kernel_space_jax.solvers import wiener as wiener_with_kernel
+from kernel_space_jax.solvers.descent import restore_under
 from kernel_space_jax.solvers.presets import PRESETS
 from kernel_space_jax.synthesis import extract_blur, transfer
+
+_restore_under = jax.jit(restore_under)
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,19 @@ def known_kernel(record: Record) -> Restored:
         raise UserError(f"{record.name} comes without the kernel of known-kernel")
     x = restore_with_kernel(jnp.asarray(y)[None], jnp.asarray(h))
     return Restored(np.asarray(x[0]))
+
+
+def known_code(record: Record) -> Restored:
+    """Restoration under the shipped F with the true code: the ceiling of blind ones."""
+    y, code = observed(record), record.extras.get("code")
+    if code is None:
+        raise UserError(
+            f"{record.name} comes without the code of known-code; "
+            "the protocol in-space makes images that have it"
+        )
+    space = Learned(*weights.load("kernel-space"))
+    x = _restore_under(space, jnp.asarray(y)[None], jnp.asarray(code))
+    return Restored(np.asarray(jnp.clip(x[0], 0, 1)))
 
 
 def wiener(record: Record) -> Restored:
@@ -148,6 +165,7 @@ def searched(method: str, preset: str, record: Record) -> Restored:
 METHODS: dict[str, Callable[[Record], Restored]] = {
     "blurry": blurry,
     "known-kernel": known_kernel,
+    "known-code": known_code,
     "wiener": wiener,
     "map": blind_uniform,
     "map-size-known": blind_uniform_of_size,

@@ -5,6 +5,7 @@ from kernel_space_jax.evaluation.protocol import Protocol
 from kernel_space_jax.evaluation.protocols.aligned import ALIGNED
 from kernel_space_jax.evaluation.protocols.blur_swap import BLUR_SWAP
 from kernel_space_jax.evaluation.protocols.half_transfer import HALF_TRANSFER
+from kernel_space_jax.evaluation.protocols.in_space import IN_SPACE
 from kernel_space_jax.evaluation.protocols.kohler import KOHLER, KOHLER_PROXY
 from kernel_space_jax.evaluation.protocols.lai import LAI
 from kernel_space_jax.evaluation.protocols.levin import LEVIN
@@ -25,6 +26,7 @@ PROTOCOLS = {
         KOHLER_PROXY,
         NON_BLIND,
         SHAKEN,
+        IN_SPACE,
         RECONSTRUCTION,
         HALF_TRANSFER,
         LEVIN_TRANSFER,
