@@ -16,6 +16,9 @@ score --data levin:data/levin09 --method blurry --method known-kernel \
 score --data images:data/kodak24 --protocol shaken --method blurry \
   --method known-kernel --method map --method map-size-known \
   -o runs/shaken --title "Shaken, 8 Kodak images"
+score --data images:data/bsds500 --protocol in-space --limit 8 --method blurry \
+  --method map --method kernel-space-quick --method known-code \
+  -o runs/in-space --title "Blur that the kernel space knows, 8 BSDS images"
 score --data pairs:data/gopro --method blurry --results skimage-unsharp=outside/gopro \
   --published gopro --also ssim-3d --also ms-ssim \
   -o runs/gopro --title "GoPro, 11 training pairs"
