@@ -31,3 +31,14 @@ def as_floats(values: dict[str, Array]) -> Scores:
     """One number of each array."""
     fetched = jax.device_get(values)
     return {name: np.asarray(value).item() for name, value in fetched.items()}
+
+
+def middle(record: Record, x: np.ndarray, side: int) -> np.ndarray:
+    """The middle side x side pixels of the record's image x (H, W, C)."""
+    if min(x.shape[:2]) < side:
+        raise UserError(
+            f"{record.name} is {x.shape[1]}x{x.shape[0]} pixels; "
+            f"this protocol wants at least {side} a side"
+        )
+    top, left = ((n - side) // 2 for n in x.shape[:2])
+    return x[top : top + side, left : left + side]

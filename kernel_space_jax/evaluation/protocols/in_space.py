@@ -12,9 +12,8 @@ import numpy as np
 
 from kernel_space_jax import weights
 from kernel_space_jax.datasets import Record, Source
-from kernel_space_jax.errors import UserError
 from kernel_space_jax.evaluation.protocol import Problem, Problems, Protocol
-from kernel_space_jax.evaluation.protocols.common import truth
+from kernel_space_jax.evaluation.protocols.common import middle, truth
 from kernel_space_jax.evaluation.protocols.pairs import PSNR, SSIM, score
 from kernel_space_jax.images import match_channels
 from kernel_space_jax.operators import uniform
@@ -43,14 +42,7 @@ class InSpaceProblems(Problems):
 
     def _middle(self, index: int) -> np.ndarray:
         record = self.source[index]
-        x = match_channels(truth(record), 3)
-        if min(x.shape[:2]) < SIDE:
-            raise UserError(
-                f"{record.name} is {x.shape[1]}x{x.shape[0]} pixels; "
-                f"this protocol wants at least {SIDE} a side"
-            )
-        top, left = ((n - SIDE) // 2 for n in x.shape[:2])
-        return x[top : top + SIDE, left : left + SIDE]
+        return middle(record, match_channels(truth(record), 3), SIDE)
 
 
 IN_SPACE = Protocol(

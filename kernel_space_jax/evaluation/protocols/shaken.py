@@ -11,9 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from kernel_space_jax.datasets import Record
-from kernel_space_jax.errors import UserError
 from kernel_space_jax.evaluation.protocol import Problem, Problems, Protocol
-from kernel_space_jax.evaluation.protocols.common import truth
+from kernel_space_jax.evaluation.protocols.common import middle, truth
 from kernel_space_jax.evaluation.protocols.levin import LEVIN, relative
 from kernel_space_jax.images import match_channels
 from kernel_space_jax.operators import uniform
@@ -30,16 +29,8 @@ class ShakenProblems(Problems):
 
     def __getitem__(self, index: int) -> Problem:  # type: ignore[override]
         record = self.source[index]
-        x = match_channels(truth(record), 1)
         size = SIZES[index % len(SIZES)]
-        side = SIDE + size - 1
-        if min(x.shape[:2]) < side:
-            raise UserError(
-                f"{record.name} is {x.shape[1]}x{x.shape[0]} pixels; "
-                f"this protocol wants at least {side} a side"
-            )
-        top, left = ((n - side) // 2 for n in x.shape[:2])
-        x = x[top : top + side, left : left + side]
+        x = middle(record, match_channels(truth(record), 1), SIDE + size - 1)
         shake, grain = jax.random.split(jax.random.key(index))
         # The whole exposure, and a path long enough to fill the box.
         h = shake_kernel(shake, size, exposures=(1.0,), length=1.6 * size)
