@@ -1,4 +1,4 @@
-"""Restoration by descent: a known blur is undone, and none is left alone."""
+"""Restoration by descent: a known blur is undone; without one the photo stays."""
 
 import jax
 import jax.numpy as jnp

@@ -128,7 +128,7 @@ def _in_space(
     code, _ = extract(space.variables, x[:, 0], y)
     found = _run(search, y, Start(x, code[:, None]), seed, watch)
     # The code between the image found and the photo is one that the space makes; the
-    # code found explains the photo best. Half of each is nearer to the truth than both.
+    # code found explains the photo best. Half of each restored crops of Kodak best.
     code, _ = extract(space.variables, jnp.clip(found.x[:, 0], 0, 1), y)
     code = (code + found.k[:, 0]) / 2
     x = _restore(search.operator, y[:, None], code[:, None])

@@ -18,8 +18,8 @@ from kernel_space_jax.solvers.non_blind import DIFFERENCES, noise_level
 
 STEPS = 100
 RATE = Rate(1e-2, 0.5, (41, 61, 81))
-# Chosen on crops of Kodak under known codes of the shipped space, and on one under a
-# motion kernel, each with noise of 0, 1 and 3 %.
+# Chosen on crops of Kodak under known codes of the shipped space, and on a sample
+# picture under a motion kernel, each with noise of 0, 1 and 3 %.
 LEAST_STRENGTH = 4e-4
 STRENGTH_PER_VARIANCE = 4.0
 POWER, EPSILON = 0.8, 1e-6
