@@ -8,7 +8,13 @@ import numpy as np
 import pytest
 from golden import Golden, largest_difference
 
-from kernel_space_jax.losses import kernel_error, reblur, region_weights
+from kernel_space_jax.losses import (
+    closest_mixture,
+    kernel_error,
+    reblur,
+    region_weights,
+    start_error,
+)
 from kernel_space_jax.operators import Basis, Camera, KernelField, to_convention
 from kernel_space_jax.operators.basis import inside, reduced
 from kernel_space_jax.operators.camera import (
@@ -232,6 +238,38 @@ def test_losses():
         float(jnp.mean(jnp.sum((Camera(Basis())(x, k) - y) ** 2, -1))), rel=1e-5
     )
     assert reblur(k, x, y, weights=w) != reblur(k, x, y)
+
+
+def test_the_closest_mixture():
+    """Of what is a mixture, that mixture; else as close as any of a thousand."""
+    centres, kernels = random(50, 4, 5, 5) ** 3, random(51, 5, 5)
+    centres, kernels = (
+        h / jnp.sum(h, (-2, -1), keepdims=True) for h in (centres, kernels)
+    )
+    t = jnp.asarray([0.7, 0.0, 0.1, 0.2])
+    mixed = jnp.einsum("b,bij->ij", t, centres)
+    solve = jax.jit(closest_mixture)
+    np.testing.assert_allclose(solve(mixed[None], centres)[0], t, atol=0.02)
+    others = np.random.default_rng(52).dirichlet(np.full(4, 0.5), 1000)
+    tries = np.concatenate([solve(kernels[None], centres), others])
+    error = np.sum((np.einsum("nb,bij->nij", tries, centres) - kernels) ** 2, (1, 2))
+    assert error[0] <= error.min() + 1e-6
+
+
+def test_the_start_wants_the_centres_where_they_are():
+    centres = random(53, 3, 5, 5) ** 3
+    centres = centres / jnp.sum(centres, (-2, -1), keepdims=True)
+    regions = jnp.zeros((1, 4, 6, 2)).at[:, :, :3, 0].set(1).at[:, :, 3:, 1].set(1)
+    truth = KernelField(centres[None, 1:], regions)
+    right = jnp.concatenate([jnp.zeros((1, 4, 6, 1)), regions], -1)
+    found = KernelField(centres[None], 0.97 * right + 0.01)
+    w = region_weights(regions)
+    mixing, apart = start_error(found, truth, centres, weights=w)
+    assert mixing < 0.1 and apart < 1e-6
+    wrong = found._replace(masks=jnp.roll(found.masks, 1, -1))
+    assert start_error(wrong, truth, centres, weights=w)[0] > 3
+    moved = found._replace(kernels=jnp.roll(found.kernels, 1, 1))
+    assert start_error(moved, truth, centres, weights=w)[1] > 0.1
 
 
 def test_regions_count_alike():

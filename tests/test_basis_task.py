@@ -79,6 +79,84 @@ def test_steps_come_closer(task, batch):
     assert {picture.shape for picture in pictures.values()} == {(2, 48, 48, 3)}
 
 
+@pytest.fixture(scope="module")
+def start(config):
+    config = config.copy_and_resolve_references()
+    config.model.reblur_weight = config.model.kernel_weight = 0.0
+    config.model.start_weight = 1.0
+    config.data.still = 0.1
+    return build_task(config, build_descent(config, axis=None))
+
+
+def test_the_start_learns_the_centres(start, batch):
+    assert start.centres.shape == (4, 9, 9)
+    np.testing.assert_allclose(start.centres.sum((1, 2)), 1, rtol=1e-4)
+    assert start.centres[0, 4, 4] == 1
+    state = jax.jit(start.init)(jax.random.key(0, impl="rbg"))
+    step = jax.jit(lambda state: start.step(state, batch, jax.random.key(1)))
+    seen = []
+    for _ in range(20):
+        state, metrics = step(state)
+        seen.append(metrics)
+    assert seen[-1]["centres"] < 0.8 * seen[0]["centres"]
+    assert seen[-1]["mixing"] < seen[0]["mixing"]
+    assert "reblur" not in seen[0]
+
+
+@pytest.fixture(scope="module")
+def encoder():
+    config = defaults("basis_encoder")
+    config.data.blur = "scene"
+    config.data.objects = 0
+    config.data.crop = 32
+    config.data.kernel_size = 9
+    config.model.width = 2
+    config.model.basis = 4
+    config.model.kernel_scales = 3
+    config.model.even = True
+    config.learning_rate = 1e-2
+    return config
+
+
+def test_the_encoder_learns_to_name_kernels(encoder):
+    task = build_task(encoder, build_descent(encoder, axis=None))
+    keys = jax.random.split(jax.random.key(0), 4)
+    batch = jax.jit(preparation(encoder.data))({}, keys)
+    assert batch["kernels"].shape == (4, 1, 9, 9)
+    first = state = jax.jit(task.init)(jax.random.key(0, impl="rbg"))
+    step = jax.jit(lambda state: task.step(state, batch, jax.random.key(1)))
+    losses = []
+    for _ in range(30):
+        state, metrics = step(state)
+        losses.append(float(metrics["loss"]))
+    assert losses[-1] < 0.8 * losses[0]
+
+    @jax.jit
+    def look(state):
+        arguments = (state, batch, jax.random.key(1))
+        return task.evaluate(*arguments), task.pictures(*arguments)
+
+    scores, pictures = look(state)
+    assert {name: score.shape for name, score in scores.items()} == {
+        "accuracy": (4,),
+        "kernel_error": (4,),
+    }
+    assert {picture.shape for picture in pictures.values()} == {(4, 32, 32, 3)}
+    # What is kept is the network, its heads as they were.
+    module, variables = task.weights(state)
+    assert module == task.module.network
+    for name in ("masks", "kernels"):
+        was = first.params["network"][name]
+        jax.tree.map(np.testing.assert_array_equal, variables["params"][name], was)
+
+
+def test_the_encoder_wants_one_kernel_a_photo(encoder):
+    encoder = encoder.copy_and_resolve_references()
+    encoder.data.objects = 2
+    with pytest.raises(UserError, match=r"data\.objects=0"):
+        build_task(encoder, build_descent(encoder, axis=None))
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [

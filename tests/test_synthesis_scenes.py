@@ -116,3 +116,4 @@ def test_random_masks():
     assert 0.3 < shares[0] < 0.8 and shares[1:].min() > 0.03
     # Edges are smooth, and thin.
     assert 0.005 < ((masks > 0.01) & (masks < 0.99)).mean() < 0.1
+    assert (random_masks(keys[0], SIZE, 0) == np.ones((*SIZE, 1))).all()

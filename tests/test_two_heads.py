@@ -7,7 +7,7 @@ import pytest
 from golden import Golden, by_torch_name, largest_difference
 
 from kernel_space_jax import UserError
-from kernel_space_jax.models.two_heads import TwoHeads
+from kernel_space_jax.models.two_heads import TwoHeads, even_contrast
 from kernel_space_jax.operators import Basis, KernelField
 from kernel_space_jax.weights import from_torch
 
@@ -53,6 +53,26 @@ def test_photos_of_a_batch_do_not_meet(small):
     apply = jax.jit(module.apply)
     for whole, first in zip(apply(variables, y), apply(variables, y[:1]), strict=True):
         np.testing.assert_allclose(whole[:1], first, atol=1e-6)
+
+
+def test_contrasts_are_even():
+    """Edges look the same in bright and in dim light; nothing stays nothing."""
+    light = jax.random.uniform(jax.random.key(2), (1, 48, 40, 3))
+    seen = even_contrast(light)
+    np.testing.assert_allclose(even_contrast(0.5 * light + 0.3), seen, atol=0.02)
+    assert 0.9 < float(jnp.std(seen)) < 1.1
+    assert float(jnp.abs(even_contrast(jnp.full((1, 32, 32, 3), 0.4))).max()) < 1e-4
+    two = jnp.concatenate([light, 0.3 * light], 2)
+    left, right = jnp.split(even_contrast(two), 2, 2)
+    assert 0.9 < float(jnp.std(right[:, :, 8:]) / jnp.std(left[:, :, :-8])) < 1.1
+
+
+def test_a_summary_has_all_scales(small):
+    module, variables = small
+    y = jax.random.uniform(jax.random.key(3), (2, 40, 64, 3))
+    summary = jax.jit(lambda y: module.apply(variables, y, summary=True))(y)
+    assert summary.shape == (2, 47 * 2)
+    assert (jnp.std(summary, 0) > 0).any()
 
 
 def test_larger_kernels(small):

@@ -1,12 +1,19 @@
 """Terms of the objectives: each a scalar, with a finite gradient everywhere."""
 
-from kernel_space_jax.losses.adaptive import kernel_error, reblur, region_weights
+from kernel_space_jax.losses.adaptive import (
+    closest_mixture,
+    kernel_error,
+    reblur,
+    region_weights,
+    start_error,
+)
 from kernel_space_jax.losses.perceptual import perceptual, style
 from kernel_space_jax.losses.pixel import charbonnier, structural
 from kernel_space_jax.losses.regularisers import code_norm, hyper_laplacian, kl
 
 __all__ = [
     "charbonnier",
+    "closest_mixture",
     "code_norm",
     "hyper_laplacian",
     "kernel_error",
@@ -14,6 +21,7 @@ __all__ = [
     "perceptual",
     "reblur",
     "region_weights",
+    "start_error",
     "structural",
     "style",
 ]

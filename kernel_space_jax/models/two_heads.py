@@ -13,6 +13,7 @@ a turn.
 
 import flax.linen as nn
 import jax.numpy as jnp
+import numpy as np
 from flax.typing import Dtype
 from jax import Array
 
@@ -25,8 +26,44 @@ from kernel_space_jax.models.layers import (
 )
 
 SLOPE = 0.01
+# Standard deviation of the place whose contrast is evened, and the least contrast
+# that is not noise, of light in [0, 1].
+EVEN = 8.0
+FAINT = 0.02
 # Each of five scales halves the image.
 FEWEST_PIXELS = 32
+
+
+def even_contrast(light: Array) -> Array:
+    """(N, H, W, C) with the contrast of every place made alike.
+
+        (l - g * l) / sqrt(g * mean_c (l - g * l)^2 + e^2)    g a Gaussian, EVEN pixels
+
+    Blur is told from the shape of edges, whatever lies on their two sides; a network
+    that is shown light itself has no means to divide by the difference.
+    """
+    around = light - _smooth(light)
+    power = _smooth(jnp.mean(jnp.square(around), -1, keepdims=True))
+    return around / jnp.sqrt(power + FAINT**2)
+
+
+def _smooth(x: Array) -> Array:
+    """The Gaussian mean around each pixel of (N, H, W, C), of those that there are."""
+    for axis in (1, 2):
+        x = jnp.moveaxis(_band(x.shape[axis]) @ jnp.moveaxis(x, axis, -2), -2, axis)
+    return x
+
+
+def _band(size: int) -> np.ndarray:
+    """The matrix of a Gaussian along `size` pixels, whose rows sum to 1."""
+    places = np.arange(size)
+    taps = np.exp(-np.square(places[:, None] - places) / (2 * EVEN**2))
+    return (taps / taps.sum(1, keepdims=True)).astype(np.float32)
+
+
+def _average(x: Array) -> Array:
+    """Over the whole image: (N, H, W, C) -> (N, 1, 1, C)."""
+    return jnp.mean(x, (1, 2), keepdims=True)
 
 
 class DoubleConv(nn.Module):
@@ -91,20 +128,26 @@ class End(nn.Module):
 class TwoHeads(nn.Module):
     """y (N, H, W, 1 or 3) -> kernels (N, basis, s, s) and masks (N, H, W, basis).
 
-    s = 2^kernel_scales + 1: 33 as published, 65 with one scale more.
+    s = 2^kernel_scales + 1: 33 as published, 65 with one scale more. `even` is not of
+    the paper: the network is shown `even_contrast` of the light, not light - 1/2.
     """
 
     width: int = 64
     basis: int = 25
     kernel_scales: int = 5
     gamma: float = 2.2
+    even: bool = False
     dtype: Dtype | None = None
 
     @nn.compact
-    def __call__(self, y: Array) -> tuple[Array, Array]:
+    def __call__(
+        self, y: Array, *, summary: bool = False
+    ) -> tuple[Array, Array] | Array:
+        """With `summary`: the encoder's averages at all scales, (N, 47 width)."""
         size = (y.shape[1], y.shape[2])
         y, _ = pad_to_multiple(y, 1, FEWEST_PIXELS)
-        light = jnp.power(jnp.maximum(y, 0), self.gamma) - 0.5
+        light = jnp.power(jnp.maximum(y, 0), self.gamma)
+        light = even_contrast(light) if self.even else light - 0.5
         colour = Conv(self.width, dtype=self.dtype, name="colour")
         grey = Conv(self.width, dtype=self.dtype, name="grey")
         x = (grey if y.shape[-1] == 1 else colour)(light)
@@ -122,6 +165,10 @@ class TwoHeads(nn.Module):
             x = max_pool(x)
         x = Conv(16 * self.width, dtype=self.dtype, name="deepest")(x)
         x = nn.leaky_relu(x, SLOPE)
+        if summary:
+            return jnp.concatenate([_average(each) for each in (*skips, x)], -1)[
+                :, 0, 0
+            ]
         return self._kernels(x, skips), crop(self._masks(x, skips), size)
 
     def _masks(self, x: Array, skips: list[Array]) -> Array:
@@ -133,13 +180,13 @@ class TwoHeads(nn.Module):
 
     def _kernels(self, x: Array, skips: list[Array]) -> Array:
         # A kernel has no place in the image: all it knows is averages over the whole.
-        x = jnp.mean(x, (1, 2), keepdims=True)
+        x = _average(x)
         for scale in range(self.kernel_scales):
             factor = (8, 4, 4, 2, 1)[min(scale, 4)]
             up = Up(self.width * factor, dtype=self.dtype, name=f"kernel_up{scale}")
             whole = None
             if scale < len(skips):
-                whole = jnp.mean(skips[-1 - scale], (1, 2), keepdims=True)
+                whole = _average(skips[-1 - scale])
             x = up(x, whole)
         x = End(self.width, self.basis, 2, dtype=self.dtype, name="kernels")(x)
         n, side = x.shape[0], x.shape[1]

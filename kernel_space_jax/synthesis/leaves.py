@@ -26,6 +26,7 @@ PALETTE = 10
 FIELDS = 5
 # Numbers from U(0, 1) that a leaf is made of, beside its shape.
 LOOKS = 16 + FIELDS
+EACH_BEHIND = ((0, 0), (0, 0), (1, 0))
 
 
 def dead_leaves(
@@ -82,9 +83,9 @@ def random_masks(key: Array, size: tuple[int, int], objects: int) -> Array:
     shape = shapes(draws[:DRAWS], (height * draws[-2], width * draws[-1]), radius)
     y, x = jnp.mgrid[:height, :width].astype(jnp.float32)[..., None]
     alpha = coverage(shape[:, None, None], y, x)
-    through = jnp.cumprod(1 - alpha, -1)
-    before = jnp.concatenate([jnp.ones((*size, 1)), through[..., :-1]], -1)
-    return jnp.concatenate([through[..., -1:], alpha * before], -1)
+    # What is left of a pixel behind none, one, two ... of the objects.
+    through = jnp.cumprod(jnp.pad(1 - alpha, EACH_BEHIND, constant_values=1), -1)
+    return jnp.concatenate([through[..., -1:], alpha * through[..., :-1]], -1)
 
 
 class _Grids:

@@ -26,6 +26,7 @@ from kernel_space_jax.training.task import Config, Task
 TASKS = {
     "kernel_space": "kernel_space_jax.training.tasks.kernel_space",
     "basis": "kernel_space_jax.training.tasks.basis",
+    "basis_encoder": "kernel_space_jax.training.tasks.basis_encoder",
     "restorer": "kernel_space_jax.training.tasks.restorer",
 }
 

@@ -1,9 +1,10 @@
 """Training the adaptive basis decomposition (Carbajal et al. 2021).
 
-    L = L_reblur + w L_kernel
+    L = r L_reblur + w L_kernel + s L_start
 
 on scenes whose true kernels are known (data.blur = "scene"); losses/adaptive.py has the
-two. Every region of the scene counts alike, however small.
+three. Every region of the scene counts alike, however small. The paper's loss has
+r = w = 1 and s = 0; a network that knows nothing learns faster with s alone.
 """
 
 from dataclasses import dataclass
@@ -17,10 +18,16 @@ from ml_collections import ConfigDict
 from kernel_space_jax import weights
 from kernel_space_jax.drawing import draw_field
 from kernel_space_jax.errors import UserError
-from kernel_space_jax.losses import kernel_error, reblur, region_weights
+from kernel_space_jax.losses import (
+    kernel_error,
+    reblur,
+    region_weights,
+    start_error,
+)
 from kernel_space_jax.metrics import psnr
 from kernel_space_jax.models.two_heads import TwoHeads
 from kernel_space_jax.operators import Basis, Camera, KernelField
+from kernel_space_jax.synthesis.centres import shake_centres
 from kernel_space_jax.training.initial import like_he
 from kernel_space_jax.training.optimise import Descent, Params, Player
 from kernel_space_jax.training.task import Batch, Config, Metrics
@@ -32,11 +39,39 @@ def options() -> Config:
     model.width = 64
     model.basis = 25
     model.kernel_scales = 5
+    model.even = False  # show the network contrasts that are alike everywhere
+    model.reblur_weight = 1.0
     model.kernel_weight = 1.0
+    model.start_weight = 0.0
     model.p = 2
     model.relative = False  # kernels of little power count as much as sharp ones
     model.start = "published"  # or "he"
     return model
+
+
+def network(config: Config) -> TwoHeads:
+    """The network that a config describes."""
+    model = config.model
+    side = 2**model.kernel_scales + 1
+    if config.data.kernel_size != side:
+        raise UserError(
+            f"the network makes kernels of {side} pixels; set data.kernel_size={side}"
+        )
+    return TwoHeads(
+        width=model.width,
+        basis=model.basis,
+        kernel_scales=model.kernel_scales,
+        even=model.even,
+        dtype=jnp.dtype(config.dtype),
+    )
+
+
+def inner(path: tuple[str, ...]) -> bool:
+    """Whether a layer's first weights may be large.
+
+    Not those of the last ones: kernels and mixtures are to start even.
+    """
+    return path[-2] != "conv2"
 
 
 def build(config: Config, descent: Descent) -> "BasisTask":
@@ -47,17 +82,7 @@ def build(config: Config, descent: Descent) -> "BasisTask":
         raise UserError(f"model.p is 1 or 2, not {model.p}")
     if model.start not in ("published", "he"):
         raise UserError(f"model.start={model.start!r} is unknown; published or he")
-    module = TwoHeads(
-        width=model.width,
-        basis=model.basis,
-        kernel_scales=model.kernel_scales,
-        dtype=jnp.dtype(config.dtype),
-    )
-    side = 2**model.kernel_scales + 1
-    if config.data.kernel_size != side:
-        raise UserError(
-            f"the network makes kernels of {side} pixels; set data.kernel_size={side}"
-        )
+    module = network(config)
     start = None
     if config.init_from:
         other, variables = weights.load(config.init_from)
@@ -66,15 +91,12 @@ def build(config: Config, descent: Descent) -> "BasisTask":
                 f"{config.init_from} holds another network than the config describes"
             )
         start = variables["params"]
-    return BasisTask(
-        module,
-        descent,
-        model.kernel_weight,
-        model.p,
-        model.relative,
-        start,
-        he=model.start == "he",
-    )
+    centres = None
+    if model.start_weight:
+        centres = shake_centres(
+            model.basis, config.data.kernel_size, still=config.data.still
+        )
+    return BasisTask(module, descent, model, centres, start)
 
 
 @dataclass(frozen=True)
@@ -83,17 +105,14 @@ class BasisTask:
 
     module: TwoHeads
     descent: Descent
-    kernel_weight: float = 1.0
-    p: int = 2
-    relative: bool = False
-    start: Params | None = None
-    he: bool = False
+    options: Config
+    centres: Array | None
+    start: Params | None
 
     def init(self, key: Array) -> Player:
         params = self.module.init(key, jnp.zeros((1, 32, 32, 3)))["params"]
-        if self.he:
-            # Not the last layers: kernels and mixtures are to start even.
-            params = like_he(params, lambda path: path[-2] != "conv2")
+        if self.options.start == "he":
+            params = like_he(params, inner)
         return self.descent.init(params if self.start is None else self.start)
 
     def step(self, state: Player, batch: Batch, key: Array) -> tuple[Player, Metrics]:
@@ -127,17 +146,24 @@ class BasisTask:
         return KernelField(*self.module.apply({"params": params}, y))  # type: ignore[misc]
 
     def _loss(self, params: Params, batch: Batch) -> tuple[Array, Metrics]:
-        x, y = batch["sharp"], batch["blurry"]
-        found = self._field(params, y)
+        x, y, model = batch["sharp"], batch["blurry"], self.options
+        found, truth = self._field(params, y), _truth(batch)
         regions = region_weights(batch["masks"])
-        kernels = kernel_error(
-            found, _truth(batch), weights=regions, p=self.p, relative=self.relative
-        )
-        again = reblur(found, x, y, weights=regions)
-        return again + self.kernel_weight * kernels, {
-            "reblur": again,
-            "kernel": kernels,
-        }
+        loss, metrics = jnp.zeros(()), {}
+        if model.reblur_weight:
+            metrics["reblur"] = reblur(found, x, y, weights=regions)
+            loss += model.reblur_weight * metrics["reblur"]
+        if model.kernel_weight:
+            metrics["kernel"] = kernel_error(
+                found, truth, weights=regions, p=model.p, relative=model.relative
+            )
+            loss += model.kernel_weight * metrics["kernel"]
+        if self.centres is not None:
+            metrics["mixing"], metrics["centres"] = start_error(
+                found, truth, self.centres, weights=regions
+            )
+            loss += model.start_weight * (metrics["mixing"] + metrics["centres"])
+        return loss, metrics
 
 
 def _truth(batch: Batch) -> KernelField:

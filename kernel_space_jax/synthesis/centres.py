@@ -1,0 +1,31 @@
+"""A few kernels that stand for many: what a basis of kernels starts from."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from scipy.cluster.vq import kmeans2
+
+from kernel_space_jax.synthesis.kernels import shake_kernel
+
+# Shakes that the centres are of.
+SAMPLE = 5000
+SEED = 0
+
+
+def shake_centres(count: int, size: int, *, still: float = 0.0) -> Array:
+    """The means of `count` groups of camera shakes: (count, size, size).
+
+    The groups are of like direction (k-means of h / ||h||), so that long faint kernels
+    have their share beside short bright ones. With `still` the first is no blur at all.
+    """
+    moving = count - (still > 0)
+    keys = jax.random.split(jax.random.key(SEED), SAMPLE)
+    rows = np.asarray(jax.jit(jax.vmap(lambda key: shake_kernel(key, size)))(keys))
+    rows = rows.reshape(SAMPLE, -1)
+    unit = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    _, group = kmeans2(unit, moving, minit="++", rng=SEED)
+    means = np.stack([rows[group == one].mean(0) for one in range(moving)])
+    if still:
+        means = np.concatenate([np.eye(1, size**2, size**2 // 2), means])
+    return jnp.asarray(means.reshape(count, size, size), jnp.float32)
