@@ -79,6 +79,19 @@ def test_steps_come_closer(task, batch):
     assert {picture.shape for picture in pictures.values()} == {(2, 48, 48, 3)}
 
 
+def test_leaves_stand_in_for_photos(config):
+    """Some of the photos are drawn, the others are those of the batch."""
+    config = config.copy_and_resolve_references()
+    config.data.blur = "none"
+    config.data.leaves = 0.4
+    keys = jax.random.split(jax.random.key(2), 40)
+    photos = jnp.full((40, 48, 48, 3), 128, jnp.uint8)
+    made = jax.jit(preparation(config.data))({"sharp": photos}, keys)["sharp"]
+    kept = np.asarray((jnp.abs(made - 128 / 255) < 1e-6).all((1, 2, 3)))
+    assert 0.4 < kept.mean() < 0.8
+    assert (np.std(made[~kept], (1, 2, 3)) > 0.02).all()
+
+
 @pytest.fixture(scope="module")
 def start(config):
     config = config.copy_and_resolve_references()

@@ -66,8 +66,9 @@ def kernel_error(
 ) -> Array:
     """L_kernel of a field beside the true one, kernels of one size, p = 1 or 2 -> ().
 
-    `relative` divides a pixel's error by ||h_i||_p^p: with p = 2 what stands still, a
-    single point, would otherwise count thirty times as much as what is blurred.
+    `relative` divides a pixel's error by the mean of the two kernels' ||.||_p^p: with
+    p = 2 what stands still, a single point, would otherwise count thirty times as much
+    as what is blurred. No kernels are then further apart than 2.
 
     The kernels of all pixels are never in memory at once: for p = 2 the products of
     the two bases are enough, for p = 1 they are made row by row.
@@ -92,7 +93,8 @@ def kernel_error(
     else:
         raise ValueError(f"p is 1 or 2, not {p}")
     if relative:
-        errors = errors / jnp.maximum(_power(truth, p), SMALLEST_POWER)
+        power = (_power(field, p) + _power(truth, p)) / 2
+        errors = errors / jnp.maximum(power, SMALLEST_POWER)
     return _weighted(errors, weights)
 
 

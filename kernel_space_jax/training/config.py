@@ -57,6 +57,7 @@ def defaults(task: str) -> Config:
     config.data.crop = 256
     config.data.pipeline = "grain"  # or "tf"
     config.data.workers = 0  # processes that read; 0: threads of this one
+    config.data.leaves = 0.0  # the part of sharp images that dead leaves stand in for
     # Blur made on the device where the data has none: one camera "shake" for an image,
     # a "scene" whose objects all move differently, or "none".
     config.data.blur = "shake"

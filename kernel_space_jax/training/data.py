@@ -153,11 +153,18 @@ def preparation(data: Config) -> Callable[[Batch, Array], Batch]:
             return batch
         keys = jax.vmap(jax.random.split)(keys)
         x = batch.get("sharp")
-        if x is None:
-            x = jax.vmap(lambda key: dead_leaves(key, (side, side)))(keys[:, 0])
+        if x is None or data.leaves:
+            drawn = jax.vmap(lambda key: dead_leaves(key, (side, side)))(keys[:, 0])
+            x = drawn if x is None else _some(data.leaves, keys[:, 0], drawn, x)
         return batch | jax.vmap(partial(blur, data))(keys[:, 1], x)
 
     return prepare
+
+
+def _some(share: float, keys: Array, images: Array, others: Array) -> Array:
+    """Each of the images with the probability `share`, else the other: (N, ...)."""
+    chance = jax.vmap(lambda key: jax.random.uniform(jax.random.fold_in(key, 0)))(keys)
+    return jnp.where((chance < share)[:, None, None, None], images, others)
 
 
 def _unblurred(data: Config, key: Array, x: Array) -> Batch:

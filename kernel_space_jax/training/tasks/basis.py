@@ -171,7 +171,7 @@ def _truth(batch: Batch) -> KernelField:
 
 
 def _relative_error(found: KernelField, truth: KernelField) -> Array:
-    """L_kernel of each image, relative to the true kernels' power: (N,)."""
+    """L_kernel of each image, relative to the kernels' power: (N,)."""
 
     def one(found: KernelField, truth: KernelField) -> Array:
         found, truth = jax.tree.map(lambda a: a[None], (found, truth))
