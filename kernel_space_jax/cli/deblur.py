@@ -13,9 +13,9 @@ from kernel_space_jax import images, weights
 from kernel_space_jax.cli.app import app, out, result_paths
 from kernel_space_jax.cli.trace import Trace
 from kernel_space_jax.deblur import (
-    LEARNED,
     METHODS,
     SEARCHES,
+    SHIPPED,
     SOLVERS,
     TILE,
     check_kernel_size,
@@ -30,7 +30,7 @@ from kernel_space_jax.operators.camera import GAMMA
 from kernel_space_jax.solvers.presets import PRESETS, find_preset
 
 Photos = Annotated[list[Path], typer.Argument(help="Blurry photos.")]
-WEIGHTS_HELP = "A weight file of a two-headed network."
+WEIGHTS_HELP = "Of a two-headed network; the shipped one by default."
 # Of the basis page: the height of a mixing map, and the least width.
 MAP_HEIGHT, PAGE_WIDTH = 60, 700
 
@@ -46,8 +46,8 @@ def deblur(
         Path | None,
         typer.Option(
             "--weights",
-            help="basis: of a two-headed network. "
-            "kernel-space, nested: of a kernel space; the shipped one by default.",
+            help="basis: of a two-headed network. kernel-space, nested: of a kernel "
+            "space. The shipped ones by default.",
         ),
     ] = None,
     kernel_size: Annotated[
@@ -66,7 +66,7 @@ def deblur(
     seed: Annotated[int, typer.Option(help="Searches: of their networks.")] = 0,
     solver: Annotated[
         str, typer.Option(help=f"basis: how x is found, {' or '.join(SOLVERS)}.")
-    ] = "richardson-lucy",
+    ] = "half-quadratic",
     gamma: Annotated[
         float, typer.Option(min=0.1, help="basis: of the camera; 1 for linear photos.")
     ] = GAMMA,
@@ -93,8 +93,8 @@ def deblur(
     """
     find_solver(solver)
     find_preset(preset)
-    if weight_file is None and method in LEARNED:
-        weight_file = Path("kernel-space")
+    if weight_file is None and method in SHIPPED:
+        weight_file = Path(SHIPPED[method])
     network = weights.load(weight_file) if weight_file else None
     check_method(method, network)
     if trace and method not in SEARCHES:
@@ -161,7 +161,9 @@ def _write_sheet(
 def kernels(
     photo: Annotated[Path, typer.Argument(help="A blurry photo.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="The picture.")],
-    weight_file: Annotated[Path, typer.Option("--weights", help=WEIGHTS_HELP)],
+    weight_file: Annotated[Path, typer.Option("--weights", help=WEIGHTS_HELP)] = Path(
+        SHIPPED["basis"]
+    ),
 ) -> None:
     """Draw how each place of a photo was blurred, and write the field beside it.
 

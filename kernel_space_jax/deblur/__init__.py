@@ -21,7 +21,13 @@ from kernel_space_jax.deblur.per_pixel import (
     find_field,
     find_solver,
 )
-from kernel_space_jax.deblur.photos import METHODS, check_method, deblur, deblur_all
+from kernel_space_jax.deblur.photos import (
+    METHODS,
+    SHIPPED,
+    check_method,
+    deblur,
+    deblur_all,
+)
 from kernel_space_jax.deblur.result import TILE, Deblurred
 from kernel_space_jax.deblur.uniform import (
     check_kernel_size,
@@ -33,6 +39,7 @@ __all__ = [
     "LEARNED",
     "METHODS",
     "SEARCHES",
+    "SHIPPED",
     "SOLVERS",
     "TILE",
     "Deblurred",

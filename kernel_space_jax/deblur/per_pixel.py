@@ -25,10 +25,17 @@ from kernel_space_jax.operators import KernelField
 from kernel_space_jax.operators.basis import reduced
 from kernel_space_jax.operators.camera import GAMMA
 from kernel_space_jax.solvers import Restoration, half_quadratic, richardson_lucy
+from kernel_space_jax.solvers.richardson_lucy import photo_noise
 from kernel_space_jax.solvers.tiles import blend
 from kernel_space_jax.weights import Weights
 
 SOLVERS = {"richardson-lucy": richardson_lucy, "half-quadratic": half_quadratic}
+# A field that was found is never quite right. Where it hesitates it mixes many kernels,
+# and its power of this exponent decides; and what it does not explain is noise to the
+# solver, at least this much. Of exponents 1, 2, 3 and noise 0 to 0.06 the best on six
+# BSDS images that no table here has.
+DECIDED = 3
+FOUND_NOISE = 0.03
 
 
 def find_field(photo: np.ndarray, network: Weights) -> KernelField:
@@ -43,6 +50,12 @@ def find_field(photo: np.ndarray, network: Weights) -> KernelField:
     return KernelField(kernels, masks)
 
 
+def decided(field: KernelField) -> KernelField:
+    """The field with each pixel nearer to the kernel that it has most of."""
+    masks = field.masks**DECIDED
+    return field._replace(masks=masks / jnp.sum(masks, -1, keepdims=True))
+
+
 @partial(jax.jit, static_argnames="module")
 def _apply(module: TwoHeads, variables, y: jax.Array):
     return module.apply(variables, y)
@@ -52,7 +65,7 @@ def deblur_per_pixel(
     photo: np.ndarray,
     network: Weights,
     *,
-    solver: str = "richardson-lucy",
+    solver: str = "half-quadratic",
     gamma: float = GAMMA,
     saturates: bool = True,
     tile: int = TILE,
@@ -67,8 +80,10 @@ def deblur_per_pixel(
     solve = partial(find_solver(solver), gamma=gamma, saturates=saturates)
 
     def one(part: np.ndarray) -> np.ndarray:
-        field = reduced(find_field(part, network))
-        return np.asarray(jnp.clip(solve(jnp.asarray(part)[None], field).x[0], 0, 1))
+        y = jnp.asarray(part)[None]
+        field = reduced(decided(find_field(part, network)))
+        noise = jnp.maximum(photo_noise(y, None), FOUND_NOISE)
+        return np.asarray(jnp.clip(solve(y, field, noise=noise).x[0], 0, 1))
 
     overlap = min(OVERLAP, tile // 4)
     return Deblurred(blend(one, checked(photo), side=tile, overlap=overlap, tell=tell))

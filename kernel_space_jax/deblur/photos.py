@@ -16,6 +16,8 @@ from kernel_space_jax.weights import Weights
 METHODS = ("map", "map-local", "basis", *SEARCHES)
 # The network of each method that needs one.
 NETWORKS = {"basis": TwoHeads, **dict.fromkeys(LEARNED, KernelSpace)}
+# The weights that come with the package for it.
+SHIPPED = {"basis": "two-heads", **dict.fromkeys(LEARNED, "kernel-space")}
 
 
 def deblur(

@@ -66,6 +66,18 @@ def network(config: Config) -> TwoHeads:
     )
 
 
+def given(config: Config, module: TwoHeads) -> Params | None:
+    """The parameters that a config starts from, if it names a file of them."""
+    if not config.init_from:
+        return None
+    other, variables = weights.load(config.init_from)
+    if other.clone(dtype=module.dtype) != module:
+        raise UserError(
+            f"{config.init_from} holds another network than the config describes"
+        )
+    return variables["params"]
+
+
 def inner(path: tuple[str, ...]) -> bool:
     """Whether a layer's first weights may be large.
 
@@ -83,20 +95,12 @@ def build(config: Config, descent: Descent) -> "BasisTask":
     if model.start not in ("published", "he"):
         raise UserError(f"model.start={model.start!r} is unknown; published or he")
     module = network(config)
-    start = None
-    if config.init_from:
-        other, variables = weights.load(config.init_from)
-        if other.clone(dtype=module.dtype) != module:
-            raise UserError(
-                f"{config.init_from} holds another network than the config describes"
-            )
-        start = variables["params"]
     centres = None
     if model.start_weight:
         centres = shake_centres(
             model.basis, config.data.kernel_size, still=config.data.still
         )
-    return BasisTask(module, descent, model, centres, start)
+    return BasisTask(module, descent, model, centres, given(config, module))
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,7 @@ def build(config: Config, descent: Descent) -> "EncoderTask":
     centres = shake_centres(
         module.basis, config.data.kernel_size, still=config.data.still
     )
-    return EncoderTask(Namer(module), descent, centres)
+    return EncoderTask(Namer(module), descent, centres, basis.given(config, module))
 
 
 @dataclass(frozen=True)
@@ -68,10 +68,12 @@ class EncoderTask:
     module: Namer
     descent: Descent
     centres: Array
+    start: Params | None
 
     def init(self, key: Array) -> Player:
         params = self.module.init(key, jnp.zeros((1, 32, 32, 3)))["params"]
-        params["network"] = like_he(params["network"], basis.inner)
+        fresh = like_he(params["network"], basis.inner)
+        params["network"] = fresh if self.start is None else self.start
         return self.descent.init(params)
 
     def step(self, state: Player, batch: Batch, key: Array) -> tuple[Player, Metrics]:
