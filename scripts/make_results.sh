@@ -43,6 +43,9 @@ for set in bsds500 kodak24; do
     --method richardson-lucy --method half-quadratic \
     -o "runs/non-blind-$set" --title "Known per-pixel blur, $set"
 done
+score --data images:data/bsds500 --protocol non-blind --limit 20 --method blurry \
+  --method map --method map-local --weights two-heads --method half-quadratic \
+  -o runs/blind-bsds500 --title "Per-pixel blur that was found, bsds500"
 score --data images:data/kodak24 --method blurry --method known-kernel \
   --sweep noise,kernel-length,jpeg,gamma --limit 4 \
   -o runs/sweep --title "Sweep, 4 Kodak images"

@@ -194,7 +194,7 @@ def from_weights(path: Path) -> Method:
     """The method in a weight file: a restorer, (N, H, W, 3) to the same, or a space.
 
     A kernel space moves blur, which levin-transfer, half-transfer and reconstruction
-    ask for; a two-headed network finds blur, and Richardson-Lucy takes it out.
+    ask for; a two-headed network finds blur, and a non-blind solver takes it out.
     """
     module, variables = weights.load(path)
     kind = type(module).__name__
