@@ -50,13 +50,18 @@ def test_image_prior_agrees(name):
         jax.value_and_grad(loss_fn, has_aux=True),
         compiler_options=OPTIMISED if "full" in name else None,
     )
-    (loss, (x, moved)), grads = compiled(variables["params"])
+    # The published size at 64x96 normalises over 6 pixels: how single precision rounds
+    # there, and so the gradients, differ by 6e-3 between processors. The recorded ones
+    # are up to 1.3e-3 from those in double precision.
+    with jax.enable_x64("full" in name):
+        if "full" in name:
+            double = lambda a: jnp.asarray(a, jnp.float64)
+            variables, z, target = jax.tree.map(double, (variables, z, target))
+        (loss, (x, moved)), grads = compiled(variables["params"])
     assert largest_difference(x, golden.image("out/x")) < 1e-4
     assert abs(loss / golden["out/mse"] - 1) < 1e-5
     ours = by_torch_name("image_prior", module, {"params": grads})
-    # The published size at 64x96 normalises over 6 pixels: the recorded f32 gradients
-    # are up to 1.3e-3 from float64 themselves, ours 1.8e-3.
-    bound = 4e-3 if "full" in name else 1e-3
+    bound = 2e-3 if "full" in name else 1e-3
     # A gradient may vanish in exact arithmetic (biases before a norm): judge all
     # of them by the size of the whole.
     for key, expected in golden.group("grad/").items():
