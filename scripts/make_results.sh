@@ -37,6 +37,9 @@ score --data kohler:data/kohler --protocol kohler-proxy --method blurry \
 score --data pairs:data/gopro --protocol aligned --method blurry \
   --method map --method map-local --results skimage-unsharp=outside/gopro \
   -o runs/gopro-aligned --title "GoPro, 11 training pairs, aligned"
+score --data pairs:data/gopro --protocol aligned --method blurry --weights two-heads \
+  -o runs/gopro-two-heads \
+  --title "GoPro, 11 training pairs, kernels found for each pixel"
 for set in bsds500 kodak24; do
   score --data "images:data/$set" --protocol non-blind --limit 20 \
     --method blurry --method wiener --method known-kernel --method published-rl \
