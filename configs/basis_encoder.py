@@ -1,6 +1,6 @@
 """The encoder of the adaptive basis, before its heads: it names the kernel of a photo.
 
-The first of the three runs of `docs/training.md` that train the shipped network; no
+The first of the five runs of `docs/training.md` that train the shipped network; no
 download.
 
     kernel-space train --config configs/basis_encoder.py --workdir runs/basis-encoder
@@ -21,7 +21,7 @@ def get_config() -> Config:
     config.model.width = 16
     config.model.even = True
     config.batch_size = 8
-    config.steps = 10_000
+    config.steps = 7_000
     config.learning_rate = 1e-3
     config.schedule = "cosine"
     config.clip_norm = 1.0

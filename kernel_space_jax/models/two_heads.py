@@ -166,9 +166,8 @@ class TwoHeads(nn.Module):
         x = Conv(16 * self.width, dtype=self.dtype, name="deepest")(x)
         x = nn.leaky_relu(x, SLOPE)
         if summary:
-            return jnp.concatenate([_average(each) for each in (*skips, x)], -1)[
-                :, 0, 0
-            ]
+            averages = [_average(each) for each in (*skips, x)]
+            return jnp.concatenate(averages, -1)[:, 0, 0]
         return self._kernels(x, skips), crop(self._masks(x, skips), size)
 
     def _masks(self, x: Array, skips: list[Array]) -> Array:
