@@ -10,6 +10,7 @@ for set in levin:levin09 pairs:gopro kohler:kohler; do
 done
 score --data levin:data/levin09 --method blurry --method known-kernel \
   --method map --method map-size-known --method pixel-kernel-quick \
+  --method selfdeblur-quick \
   --results skimage-rl=outside/levin09 \
   --results inputs=data/levin09/blurry \
   -o runs/levin --title "Levin, 8 of the 32 images"
