@@ -13,6 +13,7 @@ from kernel_space_jax import images, weights
 from kernel_space_jax.cli.app import app, out, result_paths
 from kernel_space_jax.cli.trace import Trace
 from kernel_space_jax.deblur import (
+    FINDERS,
     METHODS,
     SEARCHES,
     SHIPPED,
@@ -24,13 +25,12 @@ from kernel_space_jax.deblur import (
     find_solver,
 )
 from kernel_space_jax.drawing import draw_field, kernel_picture
-from kernel_space_jax.models.two_heads import TwoHeads
 from kernel_space_jax.operators import KernelField
 from kernel_space_jax.operators.camera import GAMMA
 from kernel_space_jax.solvers.presets import PRESETS, find_preset
 
 Photos = Annotated[list[Path], typer.Argument(help="Blurry photos.")]
-WEIGHTS_HELP = "Of a two-headed network; the shipped one by default."
+WEIGHTS_HELP = "Of a judge or a two-headed network; the shipped judge by default."
 # Of the basis page: the height of a mixing map, and the least width.
 MAP_HEIGHT, PAGE_WIDTH = 60, 700
 
@@ -46,8 +46,8 @@ def deblur(
         Path | None,
         typer.Option(
             "--weights",
-            help="basis: of a two-headed network. kernel-space, nested: of a kernel "
-            "space. The shipped ones by default.",
+            help="basis: of a judge or a two-headed network. kernel-space, nested: "
+            "of a kernel space. The shipped ones by default.",
         ),
     ] = None,
     kernel_size: Annotated[
@@ -149,7 +149,7 @@ def _write_sheet(
     pictures = {"photo": photo, "deblurred": found.image}
     if found.kernel is not None:
         pictures["kernel"] = kernel_picture(found.kernel)
-    if network is not None and isinstance(network.module, TwoHeads):
+    if network is not None and isinstance(network.module, FINDERS):
         pictures["its kernels"] = _drawn(photo, ks.find_field(photo, network))
     page = images.contact_sheet(list(pictures.values()), list(pictures))
     name = path.with_name(f"{path.stem}_sheet.png")

@@ -16,6 +16,7 @@ from kernel_space_jax.deblur.by_search import (
     deblur_by_search,
 )
 from kernel_space_jax.deblur.per_pixel import (
+    FINDERS,
     SOLVERS,
     deblur_per_pixel,
     find_field,
@@ -36,6 +37,7 @@ from kernel_space_jax.deblur.uniform import (
 )
 
 __all__ = [
+    "FINDERS",
     "LEARNED",
     "METHODS",
     "SEARCHES",

@@ -1,4 +1,4 @@
-"""Per-pixel blur: a two-headed network says how each pixel was blurred (`basis`).
+"""Per-pixel blur: a network says how each pixel was blurred (`basis`).
 
 A non-blind solver for the field that it found then gives the sharp image.
 """
@@ -20,6 +20,7 @@ from kernel_space_jax.deblur.result import (
 )
 from kernel_space_jax.errors import UserError
 from kernel_space_jax.images import match_channels
+from kernel_space_jax.models.judge import Judge
 from kernel_space_jax.models.two_heads import TwoHeads
 from kernel_space_jax.operators import KernelField
 from kernel_space_jax.operators.basis import reduced
@@ -29,6 +30,8 @@ from kernel_space_jax.solvers.richardson_lucy import photo_noise
 from kernel_space_jax.solvers.tiles import blend
 from kernel_space_jax.weights import Weights
 
+# The networks that say it.
+FINDERS = (Judge, TwoHeads)
 SOLVERS = {"richardson-lucy": richardson_lucy, "half-quadratic": half_quadratic}
 # A field that was found is never quite right. Where it hesitates it mixes many kernels,
 # and its power of this exponent decides; and what it does not explain is noise to the
@@ -36,14 +39,17 @@ SOLVERS = {"richardson-lucy": richardson_lucy, "half-quadratic": half_quadratic}
 # BSDS images that no table here has.
 DECIDED = 3
 FOUND_NOISE = 0.03
+# A kernel with so much of its light in one pixel does nothing.
+STILL = 0.99
 
 
 def find_field(photo: np.ndarray, network: Weights) -> KernelField:
     """How each pixel of a photo (H, W, C) was blurred: a field for a batch of one."""
-    if not isinstance(network.module, TwoHeads):
+    if not isinstance(network.module, FINDERS):
+        finders = " or ".join(kind.__name__ for kind in FINDERS)
         raise UserError(
             f"these weights are of a {type(network.module).__name__}; "
-            "kernels are found by those of a TwoHeads"
+            f"kernels are found by those of a {finders}"
         )
     y = jnp.asarray(match_channels(photo, 3))[None]
     kernels, masks = _apply(network.module, network.variables, y)
@@ -56,8 +62,17 @@ def decided(field: KernelField) -> KernelField:
     return field._replace(masks=masks / jnp.sum(masks, -1, keepdims=True))
 
 
+def stillness(field: KernelField) -> jax.Array:
+    """The part of each pixel that no kernel has blurred: (N, H, W, 1).
+
+    There the photo is left as it is, where a solver would take its noise out.
+    """
+    nothing = jnp.max(field.kernels, (-2, -1)) > STILL
+    return jnp.einsum("nhwb,nb->nhw", field.masks, nothing.astype(float))[..., None]
+
+
 @partial(jax.jit, static_argnames="module")
-def _apply(module: TwoHeads, variables, y: jax.Array):
+def _apply(module: Judge | TwoHeads, variables, y: jax.Array):
     return module.apply(variables, y)
 
 
@@ -81,9 +96,11 @@ def deblur_per_pixel(
 
     def one(part: np.ndarray) -> np.ndarray:
         y = jnp.asarray(part)[None]
-        field = reduced(decided(find_field(part, network)))
+        field = decided(find_field(part, network))
         noise = jnp.maximum(photo_noise(y, None), FOUND_NOISE)
-        return np.asarray(jnp.clip(solve(y, field, noise=noise).x[0], 0, 1))
+        x = jnp.clip(solve(y, reduced(field), noise=noise).x, 0, 1)
+        still = stillness(field)
+        return np.asarray((still * y + (1 - still) * x)[0])
 
     overlap = min(OVERLAP, tile // 4)
     return Deblurred(blend(one, checked(photo), side=tile, overlap=overlap, tell=tell))

@@ -5,17 +5,16 @@ from typing import Any
 import numpy as np
 
 from kernel_space_jax.deblur.by_search import LEARNED, SEARCHES, deblur_by_search
-from kernel_space_jax.deblur.per_pixel import deblur_per_pixel
+from kernel_space_jax.deblur.per_pixel import FINDERS, deblur_per_pixel
 from kernel_space_jax.deblur.result import Deblurred
 from kernel_space_jax.deblur.uniform import deblur_locally, deblur_uniform
 from kernel_space_jax.errors import UserError
 from kernel_space_jax.models.kernel_space import KernelSpace
-from kernel_space_jax.models.two_heads import TwoHeads
 from kernel_space_jax.weights import Weights
 
 METHODS = ("map", "map-local", "basis", *SEARCHES)
-# The network of each method that needs one.
-NETWORKS = {"basis": TwoHeads, **dict.fromkeys(LEARNED, KernelSpace)}
+# The networks that each method may have, of which it needs one.
+NETWORKS = {"basis": FINDERS, **dict.fromkeys(LEARNED, (KernelSpace,))}
 # The weights that come with the package for it.
 SHIPPED = {"basis": "two-heads", **dict.fromkeys(LEARNED, "kernel-space")}
 
@@ -30,9 +29,9 @@ def deblur(
     """The sharp image behind a photo (H, W, C) in [0, 1], or those behind (n, H, W, C).
 
     What is found of a stack is stacked too. `weights` are those of the network that
-    the method needs: a two-headed one for basis, a kernel space for kernel-space and
-    nested. Options are those of `deblur_uniform`, `deblur_locally`, `deblur_per_pixel`
-    and `deblur_by_search`.
+    the method needs: a judge or a two-headed one for basis, a kernel space for
+    kernel-space and nested. Options are those of `deblur_uniform`, `deblur_locally`,
+    `deblur_per_pixel` and `deblur_by_search`.
     """
     if photos.ndim == 3:
         return deblur_all(photos[None], method, weights=weights, **options)[0]
@@ -69,10 +68,11 @@ def check_method(method: str, weights: Weights | None) -> None:
         raise UserError(f"the method {method} uses no weights")
     if wanted is None:
         return
+    names = " or ".join(kind.__name__ for kind in wanted)
     if weights is None:
-        raise UserError(f"the method {method} needs the weights of a {wanted.__name__}")
+        raise UserError(f"the method {method} needs the weights of a {names}")
     if not isinstance(weights.module, wanted):
         raise UserError(
             f"these weights are of a {type(weights.module).__name__}; "
-            f"the method {method} needs those of a {wanted.__name__}"
+            f"the method {method} needs those of a {names}"
         )

@@ -16,6 +16,7 @@ import numpy as np
 from kernel_space_jax import weights
 from kernel_space_jax.datasets import Record
 from kernel_space_jax.deblur import (
+    FINDERS,
     LEARNED,
     SEARCHES,
     deblur_by_search,
@@ -27,7 +28,6 @@ from kernel_space_jax.errors import UserError
 from kernel_space_jax.evaluation.protocol import Restored
 from kernel_space_jax.images import match_channels
 from kernel_space_jax.models.kernel_space import KernelSpace
-from kernel_space_jax.models.two_heads import TwoHeads
 from kernel_space_jax.operators import Learned
 from kernel_space_jax.solvers import (
     Restoration,
@@ -194,7 +194,7 @@ def from_weights(path: Path) -> Method:
     """The method in a weight file: a restorer, (N, H, W, 3) to the same, or a space.
 
     A kernel space moves blur, which levin-transfer, half-transfer and reconstruction
-    ask for; a two-headed network finds blur, and a non-blind solver takes it out.
+    ask for; a judge or a two-headed network finds blur, and a solver takes it out.
     """
     module, variables = weights.load(path)
     kind = type(module).__name__
@@ -202,7 +202,7 @@ def from_weights(path: Path) -> Method:
     if isinstance(module, KernelSpace):
         moved = partial(_moved_blur, weights.Weights(module, variables))
         return Method(path.stem, f"{kind} {digest}", moved)
-    if isinstance(module, TwoHeads):
+    if isinstance(module, FINDERS):
         found = partial(_found_blur, weights.Weights(module, variables))
         return Method(path.stem, f"{kind} {digest}", found)
     image = jax.ShapeDtypeStruct((1, 256, 256, 3), jnp.float32)

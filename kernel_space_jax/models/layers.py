@@ -11,6 +11,7 @@ from typing import Any, Literal
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax.linen.dtypes import promote_dtype
 from flax.typing import Dtype
 from jax import Array
@@ -211,6 +212,22 @@ def centre_crop(x: Array, size: tuple[int, int]) -> Array:
     """The central (height, width) of x (N, H, W, C)."""
     top, left = (x.shape[1] - size[0]) // 2, (x.shape[2] - size[1]) // 2
     return x[:, top : top + size[0], left : left + size[1]]
+
+
+def smooth(x: Array, deviation: float) -> Array:
+    """The Gaussian mean around each pixel of (N, H, W, C), of those that there are."""
+    for axis in (1, 2):
+        band = _band(x.shape[axis], deviation)
+        x = jnp.moveaxis(band @ jnp.moveaxis(x, axis, -2), -2, axis)
+    return x
+
+
+def _band(size: int, deviation: float) -> np.ndarray:
+    """The matrix of a Gaussian along `size` pixels, whose rows sum to 1."""
+    places = np.arange(size)
+    distance = np.square(places[:, None] - places)
+    taps = np.exp(-distance / (2 * deviation**2))
+    return (taps / taps.sum(1, keepdims=True)).astype(np.float32)
 
 
 def max_pool(x: Array) -> Array:

@@ -13,7 +13,6 @@ a turn.
 
 import flax.linen as nn
 import jax.numpy as jnp
-import numpy as np
 from flax.typing import Dtype
 from jax import Array
 
@@ -23,6 +22,7 @@ from kernel_space_jax.models.layers import (
     crop,
     max_pool,
     pad_to_multiple,
+    smooth,
 )
 
 SLOPE = 0.01
@@ -42,23 +42,9 @@ def even_contrast(light: Array) -> Array:
     Blur is told from the shape of edges, whatever lies on their two sides; a network
     that is shown light itself has no means to divide by the difference.
     """
-    around = light - _smooth(light)
-    power = _smooth(jnp.mean(jnp.square(around), -1, keepdims=True))
+    around = light - smooth(light, EVEN)
+    power = smooth(jnp.mean(jnp.square(around), -1, keepdims=True), EVEN)
     return around / jnp.sqrt(power + FAINT**2)
-
-
-def _smooth(x: Array) -> Array:
-    """The Gaussian mean around each pixel of (N, H, W, C), of those that there are."""
-    for axis in (1, 2):
-        x = jnp.moveaxis(_band(x.shape[axis]) @ jnp.moveaxis(x, axis, -2), -2, axis)
-    return x
-
-
-def _band(size: int) -> np.ndarray:
-    """The matrix of a Gaussian along `size` pixels, whose rows sum to 1."""
-    places = np.arange(size)
-    taps = np.exp(-np.square(places[:, None] - places) / (2 * EVEN**2))
-    return (taps / taps.sum(1, keepdims=True)).astype(np.float32)
 
 
 def _average(x: Array) -> Array:

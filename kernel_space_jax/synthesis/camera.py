@@ -56,7 +56,11 @@ def saturation(x: Array, threshold: float = 0.99) -> Array:
 
 
 def add_noise(
-    key: Array, light: Array, *, photon: float = PHOTON, read: float = READ
+    key: Array,
+    light: Array,
+    *,
+    photon: float | Array = PHOTON,
+    read: float | Array = READ,
 ) -> Array:
     """light + n, n ~ N(0, photon light + read), any shape.
 

@@ -1,5 +1,7 @@
 """A few kernels that stand for many: what a basis of kernels starts from."""
 
+from functools import cache
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -13,6 +15,7 @@ SAMPLE = 5000
 SEED = 0
 
 
+@cache
 def shake_centres(count: int, size: int, *, still: float = 0.0) -> Array:
     """The means of `count` groups of camera shakes: (count, size, size).
 

@@ -48,8 +48,8 @@ def scene(
     still: float = 0.0,
     gamma: float = GAMMA,
     brightness: float = 2.0,
-    photon: float = PHOTON,
-    read: float = READ,
+    photon: float | Array = PHOTON,
+    read: float | Array = READ,
 ) -> Scene:
     """x (H, W, C) in [0, 1] as a camera sees it whose objects all move differently.
 

@@ -27,6 +27,7 @@ TASKS = {
     "kernel_space": "kernel_space_jax.training.tasks.kernel_space",
     "basis": "kernel_space_jax.training.tasks.basis",
     "basis_encoder": "kernel_space_jax.training.tasks.basis_encoder",
+    "judge": "kernel_space_jax.training.tasks.judge",
     "restorer": "kernel_space_jax.training.tasks.restorer",
 }
 
@@ -65,6 +66,7 @@ def defaults(task: str) -> Config:
     config.data.noise = 0.0  # standard deviation of noise added to a shake
     config.data.objects = 3  # in a scene, before a background
     config.data.still = 0.0  # the part of them that do not move
+    config.data.grain = (1.0, 1.0)  # variance of its noise over a good camera's: range
 
     config.learning_rate = 1e-4
     config.schedule = "constant"

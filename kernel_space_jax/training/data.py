@@ -17,6 +17,7 @@ from jax import Array
 
 from kernel_space_jax.errors import UserError
 from kernel_space_jax.synthesis import blur_uniform, dead_leaves, scene, shake_kernel
+from kernel_space_jax.synthesis.camera import PHOTON, READ
 from kernel_space_jax.training.devices import HostBatch
 from kernel_space_jax.training.task import Batch, Config
 
@@ -181,7 +182,18 @@ def _shaken(data: Config, key: Array, x: Array) -> Batch:
 
 
 def _moving(data: Config, key: Array, x: Array) -> Batch:
-    made = scene(key, x, objects=data.objects, size=data.kernel_size, still=data.still)
+    least, most = jnp.log(jnp.asarray(data.grain))
+    draw = jax.random.uniform(jax.random.fold_in(key, 0))
+    grain = jnp.exp(least + (most - least) * draw)
+    made = scene(
+        key,
+        x,
+        objects=data.objects,
+        size=data.kernel_size,
+        still=data.still,
+        photon=grain * PHOTON,
+        read=grain * READ,
+    )
     images = {"sharp": made.x, "blurry": made.y, "masks": made.masks}
     return _inner(data, images) | {"kernels": made.kernels}
 

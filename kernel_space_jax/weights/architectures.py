@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from kernel_space_jax.errors import UserError
+from kernel_space_jax.models.judge import Judge
 from kernel_space_jax.models.kernel_space import KernelSpace
 from kernel_space_jax.models.lpips import ALEX_WIDTHS, LPIPS, VGG_STAGES
 from kernel_space_jax.models.priors import ImagePrior, KernelPrior
@@ -309,6 +310,9 @@ ARCHITECTURES: dict[str, Architecture] = {
     ),
     "restorer": Architecture(
         Restorer, _infer_none, lambda module: {}, lambda shapes: (_image(3, 32),)
+    ),
+    "judge": Architecture(
+        Judge, _infer_none, lambda module: {}, lambda shapes: (_image(3, 32),)
     ),
     "vgg19": Architecture(
         VGG19,

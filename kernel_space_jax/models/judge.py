@@ -1,0 +1,168 @@
+"""Which of many kernels blurred a place of a photo, by what each of them would leave.
+
+Undone with the right kernel a photo looks like a photo; with a wrong one it rings, or
+is still blurred. A network that maps y to kernels has to know by heart what the traces
+of each look like. This one is shown what undoing them gives, and learns only to judge:
+
+    X_t = conj(H_t) Y / (|H_t|^2 + r |D|^2 + e)      y in light, D its differences
+
+for every candidate h_t and two strengths r. One small network looks at each x_t beside
+y, whichever t it is; q, the softmax of its scores over t, says how likely it was h_t
+that blurred a cell of 8x8 pixels. What it says of candidates that it never saw in
+training means as much, so others may be given.
+
+This is not of a paper. Its answer has the form of `two_heads`: kernels and masks.
+"""
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax.typing import Dtype
+from jax import Array
+
+from kernel_space_jax.models.layers import Conv, crop, pad_to_multiple, smooth
+from kernel_space_jax.operators.camera import GAMMA, to_light
+from kernel_space_jax.operators.uniform import fast_size
+
+# Pixels a side of a cell.
+CELL = 8
+# r, of little noise and of much, and e.
+STRENGTHS = (3e-3, 3e-2)
+FLOOR = 1e-4
+# Standard deviation of the place that has a contrast of its own, and the least contrast
+# that is not noise, of a photo in [0, 1].
+PLACE = 8.0
+FAINT = 0.01
+# x_t is not shown beyond so many times the contrast of its place.
+STRONGEST = 6.0
+# Candidates that are looked at together, where all of them together would be too large.
+TOGETHER = 8
+
+
+class Look(nn.Module):
+    """What is seen of one x_t: (N, H, W, 3) -> (N, H / 8, W / 8, width)."""
+
+    width: int
+    dtype: Dtype | None = None
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        layers = ((self.width // 3, 5), (self.width // 2, 3), (self.width, 3))
+        for index, (features, kernel) in enumerate(layers):
+            name = f"conv{index}"
+            x = Conv(features, kernel, stride=2, dtype=self.dtype, name=name)(x)
+            x = nn.relu(x)
+        return x
+
+
+class Weigh(nn.Module):
+    """Scores of candidates beside each other: (N, T, h, w, width) -> (N, T, h, w)."""
+
+    width: int
+    dtype: Dtype | None = None
+
+    @nn.compact
+    def __call__(self, seen: Array) -> Array:
+        shape = seen.shape
+        for index in range(2):
+            mean = jnp.mean(seen, 1, keepdims=True)
+            x = jnp.concatenate(
+                [seen - mean, jnp.broadcast_to(mean, seen.shape)], -1
+            ).reshape(-1, *shape[2:4], 2 * self.width)
+            for step, kernel in enumerate((1, 5)):
+                name = f"block{index}_conv{step}"
+                x = nn.relu(Conv(self.width, kernel, dtype=self.dtype, name=name)(x))
+            seen = seen + x.reshape(shape)
+        score = Conv(1, 1, dtype=self.dtype, name="score")
+        return score(seen.reshape(-1, *shape[2:]))[..., 0].reshape(shape[:-1])
+
+
+class Judge(nn.Module):
+    """y (N, H, W, 1 or 3) -> kernels (N, T, s, s) and masks (N, H, W, T), T candidates.
+
+    The candidates lie among the parameters, for they belong to the file of weights;
+    no gradient reaches them.
+    """
+
+    width: int = 48
+    candidates: int = 64
+    kernel_size: int = 33
+    gamma: float = GAMMA
+    dtype: Dtype | None = None
+
+    def setup(self) -> None:
+        side = self.kernel_size
+        even = nn.initializers.constant(1 / side**2)
+        self.kernels = self.param("kernels", even, (self.candidates, side, side))
+        self.look = Look(self.width, self.dtype)
+        self.weigh = Weigh(self.width, self.dtype)
+
+    def __call__(self, y: Array) -> tuple[Array, Array]:
+        """The candidates of the weights, and how each pixel mixes them."""
+        kernels = jax.lax.stop_gradient(self.kernels)
+        kernels = jnp.broadcast_to(kernels, (len(y), *kernels.shape))
+        scores = self.scores(y, kernels, together=TOGETHER)
+        size = tuple(CELL * n for n in scores.shape[2:])
+        scores = jax.image.resize(scores, (*scores.shape[:2], *size), "linear")
+        masks = jnp.moveaxis(nn.softmax(scores, 1), 1, -1)
+        return kernels, crop(masks, (y.shape[1], y.shape[2]))
+
+    def scores(self, y: Array, kernels: Array, *, together: int | None = None) -> Array:
+        """log q + const of kernels (N, T, s, s): (N, T, H / 8, W / 8), rounded up."""
+        y, _ = pad_to_multiple(y, CELL)
+        count = kernels.shape[1]
+        if together is None or self.is_initializing():
+            return self.weigh(self._seen(y, kernels))
+
+        def step(judge: Judge, carry: None, kernels: Array) -> tuple[None, Array]:
+            return carry, judge._seen(y, kernels)
+
+        # The last group is filled up with the first candidates.
+        order = np.arange(-(-count // together) * together).reshape(-1, together)
+        groups = jnp.moveaxis(kernels[:, order % count], 1, 0)
+        walk = nn.scan(step, variable_broadcast="params", split_rngs={"params": False})
+        seen = jnp.moveaxis(walk(self, None, groups)[1], 0, 1)
+        seen = seen.reshape(len(y), order.size, *seen.shape[3:])[:, :count]
+        return self.weigh(seen)
+
+    def _seen(self, y: Array, kernels: Array) -> Array:
+        shown = undone(y, kernels, self.gamma)
+        seen = self.look(shown.reshape(-1, *shown.shape[2:]))
+        return seen.reshape(*shown.shape[:2], *seen.shape[1:])
+
+
+def undone(y: Array, kernels: Array, gamma: float = GAMMA) -> Array:
+    """x_t for both strengths, and y: (N, H, W, C), (N, T, s, s) -> (N, T, H, W, 3).
+
+    Grey, as photos, less the mean of y's place and over its contrast.
+    """
+    plane = jnp.mean(to_light(y, gamma), -1)
+    size, side = plane.shape[1:], kernels.shape[-1]
+    reach = side // 2 + CELL
+    whole = fast_size(tuple(n + 2 * reach for n in size))
+    around = [(reach, w - n - reach) for n, w in zip(size, whole, strict=True)]
+    spectrum = jnp.fft.rfft2(jnp.pad(plane, ((0, 0), *around), mode="symmetric"))
+    corner = [(0, 0), (0, 0), *((0, w - side) for w in whole)]
+    centred = jnp.roll(jnp.pad(kernels, corner), (-(side // 2),) * 2, (-2, -1))
+    transfer = jnp.fft.rfft2(centred)
+    down, right = (np.fft.fftfreq(whole[0]), np.fft.rfftfreq(whole[1]))
+    differences = np.add.outer(_power(down), _power(right)).astype(np.float32)
+    photo = lambda light: jnp.sign(light) * (jnp.abs(light) + FLOOR) ** (1 / gamma)
+    seen = photo(plane)[..., None]
+    mean = smooth(seen, PLACE)
+    contrast = jnp.sqrt(smooth(jnp.square(seen - mean), PLACE) + FAINT**2)
+    even = lambda x: (x - mean[..., 0][:, None]) / contrast[..., 0][:, None]
+    shown = []
+    for strength in STRENGTHS:
+        power = jnp.abs(transfer) ** 2 + (strength * differences + FLOOR)
+        x = jnp.fft.irfft2(jnp.conj(transfer) * spectrum[:, None] / power, whole)
+        x = x[..., reach : reach + size[0], reach : reach + size[1]]
+        shown.append(even(photo(x)))
+    shown.append(jnp.broadcast_to(even(seen[..., 0][:, None]), shown[0].shape))
+    return jnp.clip(jnp.stack(shown, -1), -STRONGEST, STRONGEST)
+
+
+def _power(frequency: np.ndarray) -> np.ndarray:
+    """|D|^2 of a first difference."""
+    return 4 * np.sin(np.pi * frequency) ** 2

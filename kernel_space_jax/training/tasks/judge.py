@@ -1,0 +1,198 @@
+"""The judge of candidate kernels, taught to name the one behind each place of a scene.
+
+    L = - mean_i sum_t p_t(i) log q_t(i)  +  w L_kernel( sum_t q_t(i) h_t )
+
+over the cells i of photos whose true kernels h_i are known (data.blur = "scene"), with
+
+    p_t(i) = softmax_t( -d(h_t, h_i) / tau ),   d(a, b) = 1 - 2 <a, b> / (|a|^2 + |b|^2)
+
+and L_kernel relative (losses/adaptive.py). All candidates at once would cost too much:
+a scene is shown some of them, one half near to its kernels and the other any.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from ml_collections import ConfigDict
+
+from kernel_space_jax import weights
+from kernel_space_jax.drawing import draw_field
+from kernel_space_jax.errors import UserError
+from kernel_space_jax.losses import kernel_error
+from kernel_space_jax.models.judge import CELL, Judge
+from kernel_space_jax.operators import KernelField
+from kernel_space_jax.synthesis.centres import shake_centres
+from kernel_space_jax.training.initial import like_he
+from kernel_space_jax.training.optimise import Descent, Params, Player
+from kernel_space_jax.training.task import Batch, Config, Metrics, example_keys
+
+# Cells along the border, which the undoing of a blur leaves uncertain.
+BORDER = 2
+# What is called near is not always the nearest: distances differ by as much as this.
+JITTER = 0.25
+FAR = 10.0
+
+
+def options() -> Config:
+    model: Config = ConfigDict()
+    model.width = 48
+    model.candidates = 64  # the first is no blur at all
+    model.tried = 16  # of them, for each scene of a step
+    model.tau = 0.12
+    model.kernel_weight = 1.0
+    return model
+
+
+def build(config: Config, descent: Descent) -> "JudgeTask":
+    data, model = config.data, config.model
+    if data.blur != "scene":
+        raise UserError("the task judge needs true kernels: set data.blur='scene'")
+    if not data.objects < model.tried <= model.candidates:
+        raise UserError(
+            "model.tried is to be more than data.objects, and at most model.candidates"
+        )
+    module = Judge(
+        width=model.width,
+        candidates=model.candidates,
+        kernel_size=data.kernel_size,
+        dtype=jnp.dtype(config.dtype),
+    )
+    start = None
+    if config.init_from:
+        other, variables = weights.load(config.init_from)
+        if other.clone(dtype=module.dtype) != module:
+            raise UserError(
+                f"{config.init_from} holds another network than the config describes"
+            )
+        start = variables["params"]
+    centres = shake_centres(model.candidates, data.kernel_size, still=1.0)
+    return JudgeTask(module, descent, model, centres, start)
+
+
+@dataclass(frozen=True)
+class JudgeTask:
+    """A batch is of scenes: "blurry", "kernels" and "masks"."""
+
+    module: Judge
+    descent: Descent
+    options: Config
+    centres: Array
+    start: Params | None
+
+    def init(self, key: Array) -> Player:
+        if self.start is not None:
+            return self.descent.init(self.start)
+        params = self.module.init(key, jnp.zeros((1, 32, 32, 3)))["params"]
+        params = like_he(params, lambda path: path[-2] != "score")
+        return self.descent.init(params | {"kernels": self.centres})
+
+    def step(self, state: Player, batch: Batch, key: Array) -> tuple[Player, Metrics]:
+        return self.descent.step(
+            state, lambda params, part: self._loss(params, part, key), batch
+        )
+
+    def evaluate(self, state: Player, batch: Batch, key: Array) -> Metrics:
+        field, truth = self._found(state.best, batch), _cells(batch)
+        wanted = _inside(
+            jnp.einsum(
+                "nhwr,nrb->nhwb", truth.masks, self._wanted(batch, field.kernels)
+            )
+        )
+        right = jnp.argmax(_inside(field.masks), -1) == jnp.argmax(wanted, -1)
+        return {
+            "accuracy": jnp.mean(right.astype(jnp.float32), (1, 2)),
+            "kernel_error": _errors(field, truth),
+        }
+
+    def pictures(self, state: Player, batch: Batch, key: Array) -> dict[str, Array]:
+        y = batch["blurry"]
+        kernels, masks = self.module.apply({"params": state.best}, y)
+        truth = KernelField(batch["kernels"], batch["masks"])
+        return {
+            "blurry y": y,
+            "kernels found": draw_field(KernelField(kernels, masks), y),
+            "true kernels": draw_field(truth, y),
+        }
+
+    def weights(self, state: Player) -> tuple[Judge, dict[str, Any]]:
+        return self.module.clone(dtype=None), {"params": state.best}
+
+    def _loss(self, params: Params, batch: Batch, key: Array) -> tuple[Array, Metrics]:
+        kernels = self._tried(batch, example_keys(key, batch))
+        log = self._scores(params, batch, kernels)
+        truth = _cells(batch)
+        wanted = jnp.einsum("nhwr,nrt->nhwt", truth.masks, self._wanted(batch, kernels))
+        missed = -jnp.mean(_inside(jnp.sum(wanted * log, -1, keepdims=True)))
+        field = KernelField(kernels, jnp.exp(log))
+        kernel = jnp.mean(_errors(field, truth))
+        loss = missed + self.options.kernel_weight * kernel
+        return loss, {"missed": missed, "kernel": kernel}
+
+    def _scores(self, params: Params, batch: Batch, kernels: Array) -> Array:
+        """log q of kernels (N, T, s, s) for each cell: (N, h, w, T)."""
+        scores = self.module.apply(
+            {"params": params}, batch["blurry"], kernels, method="scores"
+        )
+        return jax.nn.log_softmax(jnp.moveaxis(scores, 1, -1))  # type: ignore[arg-type]
+
+    def _found(self, params: Params, batch: Batch) -> KernelField:
+        kernels = jnp.broadcast_to(
+            self.centres, (len(batch["blurry"]), *self.centres.shape)
+        )
+        return KernelField(kernels, jnp.exp(self._scores(params, batch, kernels)))
+
+    def _wanted(self, batch: Batch, kernels: Array) -> Array:
+        """p of kernels (N, T, s, s) for each region of a scene: (N, R, T)."""
+        apart = jax.vmap(distance)(batch["kernels"], kernels)
+        return jax.nn.softmax(-apart / self.options.tau)
+
+    def _tried(self, batch: Batch, keys: Array) -> Array:
+        """Candidates for each scene, the nearest to each of its kernels among them."""
+        count, near = self.options.tried, self.options.tried // 2
+
+        def one(key: Array, kernels: Array) -> Array:
+            apart = distance(kernels, self.centres)
+            jitter, rest = jax.random.uniform(key, (2, len(self.centres)))
+            order = jnp.min(apart, 0) + JITTER * jitter
+            order = order.at[jnp.argmin(apart, -1)].add(-FAR)
+            first = jnp.argsort(order)[:near]
+            others = jnp.argsort(rest.at[first].add(FAR))[: count - near]
+            return self.centres[jnp.concatenate([first, others])]
+
+        return jax.vmap(one)(keys, batch["kernels"])
+
+
+def distance(a: Array, b: Array) -> Array:
+    """d of kernels (R, s, s) and (T, s, s), from 0 to 1: (R, T)."""
+    a, b = a.reshape(len(a), -1), b.reshape(len(b), -1)
+    power = jnp.sum(jnp.square(a), -1)[:, None] + jnp.sum(jnp.square(b), -1)
+    return 1 - 2 * (a @ b.T) / power
+
+
+def _cells(batch: Batch) -> KernelField:
+    """The truth, a mean for each cell."""
+    masks = batch["masks"]
+    sides = [-(-n // CELL) for n in masks.shape[1:3]]
+    size = (len(masks), *sides, masks.shape[-1])
+    return KernelField(
+        batch["kernels"], jax.image.resize(masks, size, "linear", antialias=True)
+    )
+
+
+def _inside(cells: Array) -> Array:
+    """What is not at the border of (N, h, w, ...)."""
+    return cells[:, BORDER:-BORDER, BORDER:-BORDER]
+
+
+def _errors(field: KernelField, truth: KernelField) -> Array:
+    """Relative L_kernel of each example: (N,)."""
+    field, truth = (f._replace(masks=_inside(f.masks)) for f in (field, truth))
+
+    def one(field: KernelField, truth: KernelField) -> Array:
+        field, truth = jax.tree.map(lambda a: a[None], (field, truth))
+        return kernel_error(field, truth, relative=True)
+
+    return jax.vmap(one)(field, truth)
