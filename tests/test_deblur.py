@@ -13,12 +13,11 @@ import kernel_space_jax as ks
 from kernel_space_jax import weights
 from kernel_space_jax.cli import app
 from kernel_space_jax.datasets import Record
-from kernel_space_jax.deblur.per_pixel import FOUND_NOISE, decided
+from kernel_space_jax.deblur.per_pixel import likeliest
 from kernel_space_jax.evaluation.methods import from_weights
 from kernel_space_jax.metrics import best_shift, psnr
 from kernel_space_jax.models.two_heads import TwoHeads
 from kernel_space_jax.operators import uniform
-from kernel_space_jax.operators.basis import reduced
 from kernel_space_jax.solvers import half_quadratic, presets
 
 
@@ -40,8 +39,8 @@ def file(network, tmp_path_factory):
 def test_it_is_the_network_and_then_the_solver(network):
     photo = ks.read(BLURRY).pixels[:70, :64]
     found = ks.deblur(photo, "basis", weights=network)
-    field = reduced(decided(ks.find_field(photo, network)))
-    x = half_quadratic(jnp.asarray(photo)[None], field, noise=FOUND_NOISE).x[0]
+    field = likeliest(ks.find_field(photo, network))
+    x = half_quadratic(jnp.asarray(photo)[None], field, likely=True).x[0]
     np.testing.assert_allclose(found.image, jnp.clip(x, 0, 1), atol=5e-3)
 
 
@@ -76,9 +75,10 @@ def test_the_verbs_write_what_they_say(tmp_path, file):
     assert names == {BLURRY.name, f"{BLURRY.stem}_sheet.png"}
     before, after = ks.read(BLURRY), ks.read(tmp_path / "out" / BLURRY.name)
     assert before.pixels.shape == after.pixels.shape
-    # Its kernels are 3 of 9x9; those of the network that comes along 25 of 33x33.
+    # Its kernels are 3 of 9x9; the judge that comes along knows 64 of 33x33, and is
+    # asked about that of `map`.
     picture = tmp_path / "field.png"
-    for weights_of, kernels in (["--weights", file], (3, 9, 9)), ([], (25, 33, 33)):
+    for weights_of, kernels in (["--weights", file], (3, 9, 9)), ([], (65, 33, 33)):
         done = kernel_space("kernels", BLURRY, "-o", picture, *weights_of)
         assert done.returncode == 0, done.stderr
         numbers = np.load(picture.with_suffix(".npz"))

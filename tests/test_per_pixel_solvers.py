@@ -8,7 +8,7 @@ from golden import Golden
 
 from kernel_space_jax import synthesis
 from kernel_space_jax.metrics import psnr
-from kernel_space_jax.operators import Basis, KernelField
+from kernel_space_jax.operators import Basis, Camera, KernelField
 from kernel_space_jax.solvers import (
     half_quadratic,
     published_richardson_lucy,
@@ -145,3 +145,33 @@ def test_clipped_lights_do_not_ring(scene, solver):
         around(solver(y, field, noise=0.005, saturates=s).x) for s in (True, False)
     )
     assert knows < knows_not
+
+
+def test_of_two_likely_kernels_nothing_false_is_made(scene):
+    """One kernel is right and nobody knows which: their mixture would be wrong."""
+    x, _, field = scene
+    shakes = field.kernels[:, :2]
+    true = KernelField(shakes[:, :1], jnp.ones((*x.shape[:3], 1)))
+    y = jnp.clip(Camera(Basis())(x, true), 0, 1)
+    doubtful = KernelField(shakes, jnp.full((*x.shape[:3], 2), 0.5))
+    sharp = {
+        likely: psnr(
+            jnp.clip(half_quadratic(y, doubtful, noise=5e-3, likely=likely).x, 0, 1), x
+        )[0]
+        for likely in (True, False)
+    }
+    assert sharp[True] > sharp[False] + 1
+    assert sharp[True] > psnr(y, x)[0]
+
+
+def test_a_kernel_that_is_certain_is_likely(scene):
+    """Where each pixel has one kernel both data terms are the same."""
+    _, y, field = scene
+    sides = jnp.arange(y.shape[2]) < y.shape[2] // 2
+    masks = jnp.broadcast_to(jnp.stack([sides, ~sides], -1), (*y.shape[:3], 2))
+    halves = KernelField(field.kernels[:, :2], masks.astype(jnp.float32))
+    one, other = (
+        half_quadratic(y, halves, noise=0.01, steps=2, likely=likely).x
+        for likely in (True, False)
+    )
+    np.testing.assert_allclose(one, other, atol=2e-3)

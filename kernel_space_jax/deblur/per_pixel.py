@@ -1,9 +1,14 @@
 """Per-pixel blur: a network says how each pixel was blurred (`basis`).
 
-A non-blind solver for the field that it found then gives the sharp image.
+A judge is asked about the kernels that it knows and the one that `map` finds in the
+middle of the photo. Where the blur is the same everywhere that is nearer to the truth
+than any made beforehand, and where it is wrong the judge says so. A non-blind solver
+for the field that was found then gives the sharp image.
 """
 
+import os
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import jax
@@ -18,27 +23,32 @@ from kernel_space_jax.deblur.result import (
     checked,
     silent,
 )
+from kernel_space_jax.deblur.uniform import MAP_SIDE, middle
 from kernel_space_jax.errors import UserError
 from kernel_space_jax.images import match_channels
 from kernel_space_jax.models.judge import Judge
 from kernel_space_jax.models.two_heads import TwoHeads
 from kernel_space_jax.operators import KernelField
-from kernel_space_jax.operators.basis import reduced
 from kernel_space_jax.operators.camera import GAMMA
-from kernel_space_jax.solvers import Restoration, half_quadratic, richardson_lucy
+from kernel_space_jax.solvers import (
+    Restoration,
+    blind_map,
+    half_quadratic,
+    richardson_lucy,
+)
 from kernel_space_jax.solvers.richardson_lucy import photo_noise
-from kernel_space_jax.solvers.tiles import blend
+from kernel_space_jax.solvers.tiles import Tile, join, tiles
 from kernel_space_jax.weights import Weights
 
 # The networks that say it.
 FINDERS = (Judge, TwoHeads)
-SOLVERS = {"richardson-lucy": richardson_lucy, "half-quadratic": half_quadratic}
-# A field that was found is never quite right. Where it hesitates it mixes many kernels,
-# and its power of this exponent decides; and what it does not explain is noise to the
-# solver, at least this much. Of exponents 1, 2, 3 and noise 0 to 0.06 the best on six
-# BSDS images that no table here has.
-DECIDED = 3
-FOUND_NOISE = 0.03
+SOLVERS = {
+    "richardson-lucy": richardson_lucy,
+    "half-quadratic": partial(half_quadratic, likely=True),
+}
+# The solver is given a tile of this side, and of its kernels no more than so many.
+SOLVED, SOLVED_OVERLAP, LIKELIEST = 320, 64, 8
+LEAST_MASK = 1e-6
 # A kernel with so much of its light in one pixel does nothing.
 STILL = 0.99
 
@@ -52,14 +62,30 @@ def find_field(photo: np.ndarray, network: Weights) -> KernelField:
             f"kernels are found by those of a {finders}"
         )
     y = jnp.asarray(match_channels(photo, 3))[None]
-    kernels, masks = _apply(network.module, network.variables, y)
-    return KernelField(kernels, masks)
+    others = ()
+    if isinstance(network.module, Judge):
+        h = blind_map(jnp.asarray(middle(photo, MAP_SIDE))[None]).h
+        others = (_of_side(h, network.module.kernel_size)[:, None],)
+    return KernelField(*_apply(network.module, network.variables, y, *others))
 
 
-def decided(field: KernelField) -> KernelField:
-    """The field with each pixel nearer to the kernel that it has most of."""
-    masks = field.masks**DECIDED
-    return field._replace(masks=masks / jnp.sum(masks, -1, keepdims=True))
+def _of_side(h: jax.Array, side: int) -> jax.Array:
+    """Kernels (N, s, s) of odd s with more or less around them: (N, side, side)."""
+    more = side - h.shape[-1]
+    if more >= 0:
+        return jnp.pad(h, ((0, 0), *[(more // 2, more // 2)] * 2))
+    h = h[:, -more // 2 : side - more // 2, -more // 2 : side - more // 2]
+    return h / jnp.maximum(jnp.sum(h, (1, 2), keepdims=True), LEAST_MASK)
+
+
+def likeliest(field: KernelField) -> KernelField:
+    """The field with no more kernels than LIKELIEST, those with most of its pixels."""
+    share = jnp.mean(field.masks[0], (0, 1))
+    kept = jnp.argsort(-share)[:LIKELIEST]
+    masks = field.masks[..., kept] + LEAST_MASK
+    return KernelField(
+        field.kernels[:, kept], masks / jnp.sum(masks, -1, keepdims=True)
+    )
 
 
 def stillness(field: KernelField) -> jax.Array:
@@ -72,8 +98,8 @@ def stillness(field: KernelField) -> jax.Array:
 
 
 @partial(jax.jit, static_argnames="module")
-def _apply(module: Judge | TwoHeads, variables, y: jax.Array):
-    return module.apply(variables, y)
+def _apply(module: Judge | TwoHeads, variables, *inputs: jax.Array):
+    return module.apply(variables, *inputs)
 
 
 def deblur_per_pixel(
@@ -88,22 +114,55 @@ def deblur_per_pixel(
 ) -> Deblurred:
     """The sharp image behind a photo (H, W, C) in [0, 1], each pixel with its kernel.
 
-    `gamma` is that of the camera and `saturates` says that its sensor clips. A photo
-    with a side of more than `tile` pixels is cut into tiles of that size; `tell` hears
-    how many are done of how many.
+    `gamma` is that of the camera and `saturates` says that its sensor clips. The
+    network sees a photo of up to `tile` pixels a side as a whole; the solver, which
+    wants few kernels at once, a tile of it at a time. `tell` hears how many of these
+    are done of how many.
     """
+    photo = checked(photo)
     solve = partial(find_solver(solver), gamma=gamma, saturates=saturates)
-
-    def one(part: np.ndarray) -> np.ndarray:
-        y = jnp.asarray(part)[None]
-        field = decided(find_field(part, network))
-        noise = jnp.maximum(photo_noise(y, None), FOUND_NOISE)
-        x = jnp.clip(solve(y, reduced(field), noise=noise).x, 0, 1)
-        still = stillness(field)
-        return np.asarray((still * y + (1 - still) * x)[0])
-
     overlap = min(OVERLAP, tile // 4)
-    return Deblurred(blend(one, checked(photo), side=tile, overlap=overlap, tell=tell))
+    seen = tiles(photo.shape[:2], tile, overlap)
+    images: list[np.ndarray] = []
+
+    def heard(done: int, total: int) -> None:
+        tell(len(images) * total + done, len(seen) * total)
+
+    for place in seen:
+        part = photo[place.rows, place.columns]
+        field = find_field(part, network)
+        still = np.asarray(stillness(field)[0])
+        x = _solved(part, field, solve, min(SOLVED, tile), heard)
+        images.append(still * part + (1 - still) * x)
+    return Deblurred(join(images, seen, photo.shape, overlap))
+
+
+def _solved(
+    photo: np.ndarray,
+    field: KernelField,
+    solve: Callable[..., Restoration],
+    side: int,
+    tell: Tell,
+) -> np.ndarray:
+    """The photo under its field, in tiles of `side`, side by side on all cores."""
+    noise = photo_noise(jnp.asarray(photo)[None], None)
+    overlap = min(SOLVED_OVERLAP, side // 4)
+    places = tiles(photo.shape[:2], side, overlap)
+
+    def one(place: Tile) -> np.ndarray:
+        y = jnp.asarray(photo[place.rows, place.columns])[None]
+        masks = field.masks[:, place.rows, place.columns]
+        x = solve(y, likeliest(field._replace(masks=masks)), noise=noise).x[0]
+        return np.asarray(jnp.clip(x, 0, 1))
+
+    # The first alone, so that the program is compiled once.
+    found = [one(places[0])]
+    tell(1, len(places))
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for image in pool.map(one, places[1:]):
+            found.append(image)
+            tell(len(found), len(places))
+    return join(found, places, photo.shape, overlap)
 
 
 def find_solver(name: str) -> Callable[..., Restoration]:

@@ -98,10 +98,15 @@ class Judge(nn.Module):
         self.look = Look(self.width, self.dtype)
         self.weigh = Weigh(self.width, self.dtype)
 
-    def __call__(self, y: Array) -> tuple[Array, Array]:
-        """The candidates of the weights, and how each pixel mixes them."""
+    def __call__(self, y: Array, others: Array | None = None) -> tuple[Array, Array]:
+        """The candidates of the weights, and how likely each is at every pixel.
+
+        `others` (N, E, s, s) are more of them, which come last.
+        """
         kernels = jax.lax.stop_gradient(self.kernels)
         kernels = jnp.broadcast_to(kernels, (len(y), *kernels.shape))
+        if others is not None:
+            kernels = jnp.concatenate([kernels, others], 1)
         scores = self.scores(y, kernels, together=TOGETHER)
         size = tuple(CELL * n for n in scores.shape[2:])
         scores = jax.image.resize(scores, (*scores.shape[:2], *size), "linear")

@@ -199,6 +199,25 @@ class Inside:
         run = self._collect if self.convention == "mix_after" else self._gather
         return run(y, jnp.conj(self.parts), place, crop)
 
+    def each(self, x: Array, change: _Move) -> Array:
+        """sum_b h_b^T * (m_b . change(h_b * x)), x (N, C, h, w): the same shape.
+
+        What every kernel by itself makes of x, changed there, and taken back. For
+        fields that mix after blurring and are not `direct`.
+        """
+        top, left = self.side[0] - 1, self.side[1] - 1
+        wide = fast_size(self.size)
+        spectrum = jnp.fft.rfft2(x, wide)
+
+        def add(total: Array, basis: tuple[Array, Array]) -> tuple[Array, None]:
+            kernel, mask = basis
+            blurred = self._window(jnp.fft.irfft2(kernel * spectrum, wide), top, left)
+            placed = self._place(mask * change(blurred), top, left)
+            return total + jnp.conj(kernel) * jnp.fft.rfft2(placed, wide), None
+
+        total, _ = lax.scan(add, jnp.zeros_like(spectrum), (self.parts, self.masks))
+        return jnp.fft.irfft2(total, wide)[..., : self.size[0], : self.size[1]]
+
     # One kernel after the other: the copies of all at once would leave the cache,
     # and be 25 times the memory.
 

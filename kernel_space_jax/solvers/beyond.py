@@ -14,6 +14,7 @@ from jax import Array
 
 from kernel_space_jax.operators import uniform
 from kernel_space_jax.operators.basis import Convention, Inside, KernelField, inside
+from kernel_space_jax.operators.uniform import Method
 
 
 class Restoration(NamedTuple):
@@ -41,11 +42,14 @@ class Beyond(NamedTuple):
         return jnp.moveaxis(inner, 1, -1)
 
 
-def beyond(y: Array, field: KernelField, convention: Convention) -> Beyond:
+def beyond(
+    y: Array, field: KernelField, convention: Convention, method: Method = "auto"
+) -> Beyond:
     """A for the photos y (N, H, W, C) and their field, whose masks are of that size."""
     (kh, kw), (height, width) = field.side, y.shape[1:3]
     if convention == "mix_before":
         # What is spread into the photo from outside mixes as at the border.
         field = field._replace(masks=uniform.pad(field.masks, (kh, kw), "replicate"))
     size = (height + kh - 1, width + kw - 1)
-    return Beyond(inside(field, size, convention=convention), (kh, kw))
+    blur = inside(field, size, convention=convention, method=method)
+    return Beyond(blur, (kh, kw))

@@ -9,6 +9,13 @@ differences, |.|_p their size over all channels at a pixel. Rounds of two halves
 around the x at hand the photo is made linear and the prior quadratic (|d|^alpha becomes
 beta |d|^2 / 2), and conjugate gradients take some steps to the answer of that. The
 first x is that of a few Richardson-Lucy steps.
+
+Where a field was found, its masks may say how likely each kernel is, not how they mix.
+The data term is then its mean over the kernels (`likely`):
+
+    1/2 sum_b m_b |R(h_b * x^gamma)^(1/gamma) - y|^2
+
+which asks x for no detail that only some of them would explain.
 """
 
 from collections.abc import Callable
@@ -59,7 +66,15 @@ class _State(NamedTuple):
 
 
 @partial(
-    jax.jit, static_argnames=("steps", "convention", "gamma", "saturates", "strength")
+    jax.jit,
+    static_argnames=(
+        "steps",
+        "convention",
+        "gamma",
+        "saturates",
+        "strength",
+        "likely",
+    ),
 )
 def half_quadratic(
     y: Array,
@@ -72,14 +87,16 @@ def half_quadratic(
     gamma: float = GAMMA,
     saturates: bool = True,
     strength: float = STRENGTH,
+    likely: bool = False,
 ) -> Restoration:
     """The sharp x of photos y (N, H, W, C) in [0, 1] under their field of kernels.
 
     `noise` is the standard deviation sigma of the noise in y, by default measured in
     it. An image is left as it is once a round changes it by less than `tolerance`
-    (root mean square; 0: never), and after `steps` rounds.
+    (root mean square; 0: never), and after `steps` rounds. With `likely` the masks are
+    those of kernels one of which is right.
     """
-    problem = beyond(y, field, convention)
+    problem = beyond(y, field, convention, "fft" if likely else "auto")
     sigma = photo_noise(y, noise)
     light, _ = sharpen(
         problem,
@@ -95,12 +112,11 @@ def half_quadratic(
 
     def step(state: _State) -> _State:
         x = state.x
-        move, move_back, photo, seen = _linear(problem, x, gamma, saturates)
+        data, pull, seen = _linear(problem, x, planes, gamma, saturates, likely)
         prior, power = _quadratic(x, weight)
-        right = move_back(planes - photo) - prior(x)
         change = _conjugate_gradients(
-            lambda d: move_back(move(d)) + prior(d),
-            right,
+            lambda d: data(d) + prior(d),
+            pull - prior(x),
             seen + power + LEAST_DIAGONAL,
         )
         new = jnp.clip(x + change, 0, BRIGHTEST)
@@ -125,23 +141,37 @@ def half_quadratic(
 
 
 def _linear(
-    problem: Beyond, x: Array, gamma: float, saturates: bool
-) -> tuple[_Move, _Move, Array, Array]:
-    """d -> J d and r -> J^T r, J the Jacobian of the photo R(A x^gamma)^(1/gamma) at x;
-    that photo; and, roughly, the diagonal of J^T J."""
+    problem: Beyond,
+    x: Array,
+    y: Array,
+    gamma: float,
+    saturates: bool,
+    likely: bool,
+) -> tuple[_Move, Array, Array]:
+    """d -> J^T J d, J the Jacobian of the photo R(A x^gamma)^(1/gamma) at x; J^T times
+    what y has more than that photo; and, roughly, the diagonal of J^T J."""
+    blur = problem.blur
     into = gamma * jnp.maximum(x, DARKEST) ** (gamma - 1)
-    light = jnp.maximum(problem.blur(to_light(x, gamma)), 0)
-    recorded = saturate(light) if saturates else light
-    photo = to_photo(recorded, gamma)
+
+    def recorded(light: Array) -> Array:
+        light = jnp.maximum(light, 0)
+        return to_photo(saturate(light) if saturates else light, gamma)
+
+    here = to_light(x, gamma)
+    light = blur(here)
+    photo = recorded(light)
     out = jnp.maximum(photo, DARKEST) ** (1 - gamma) / gamma
     if saturates:
         out = out * saturation_slope(light)
-    return (
-        lambda d: out * problem.blur(into * d),
-        lambda r: into * problem.blur.adjoint(out * r),
-        photo,
-        KERNEL_POWER * into**2 * jnp.maximum(problem.blur.adjoint(out**2), 0),
-    )
+    seen = KERNEL_POWER * into**2 * jnp.maximum(blur.adjoint(out**2), 0)
+    if likely:
+        # The slopes of each kernel's photo are taken to be those of their mean.
+        data = lambda d: into * blur.each(into * d, lambda move: out**2 * move)
+        pull = into * blur.each(here, lambda light: out * (y - recorded(light)))
+    else:
+        data = lambda d: into * blur.adjoint(out**2 * blur(into * d))
+        pull = into * blur.adjoint(out * (y - photo))
+    return data, pull, seen
 
 
 def _quadratic(x: Array, weight: Array) -> tuple[_Move, Array]:

@@ -7,7 +7,9 @@ over the cells i of photos whose true kernels h_i are known (data.blur = "scene"
     p_t(i) = softmax_t( -d(h_t, h_i) / tau ),   d(a, b) = 1 - 2 <a, b> / (|a|^2 + |b|^2)
 
 and L_kernel relative (losses/adaptive.py). All candidates at once would cost too much:
-a scene is shown some of them, one half near to its kernels and the other any.
+a scene is shown some of them, one half near to its kernels and the other any. With
+model.own the last may be one of its own kernels: candidates that another method found
+in a photo are nearer to the truth than any that are made beforehand.
 """
 
 from dataclasses import dataclass
@@ -41,6 +43,7 @@ def options() -> Config:
     model.width = 48
     model.candidates = 64  # the first is no blur at all
     model.tried = 16  # of them, for each scene of a step
+    model.own = 0.0  # the part of scenes that are shown a kernel of their own
     model.tau = 0.12
     model.kernel_weight = 1.0
     return model
@@ -109,11 +112,11 @@ class JudgeTask:
 
     def pictures(self, state: Player, batch: Batch, key: Array) -> dict[str, Array]:
         y = batch["blurry"]
-        kernels, masks = self.module.apply({"params": state.best}, y)
+        found = KernelField(*self.module.apply({"params": state.best}, y))  # type: ignore[misc]
         truth = KernelField(batch["kernels"], batch["masks"])
         return {
             "blurry y": y,
-            "kernels found": draw_field(KernelField(kernels, masks), y),
+            "kernels found": draw_field(found, y),
             "true kernels": draw_field(truth, y),
         }
 
@@ -152,15 +155,20 @@ class JudgeTask:
     def _tried(self, batch: Batch, keys: Array) -> Array:
         """Candidates for each scene, the nearest to each of its kernels among them."""
         count, near = self.options.tried, self.options.tried // 2
+        share = self.options.own
 
         def one(key: Array, kernels: Array) -> Array:
             apart = distance(kernels, self.centres)
+            key, own = jax.random.split(key)
             jitter, rest = jax.random.uniform(key, (2, len(self.centres)))
             order = jnp.min(apart, 0) + JITTER * jitter
             order = order.at[jnp.argmin(apart, -1)].add(-FAR)
             first = jnp.argsort(order)[:near]
             others = jnp.argsort(rest.at[first].add(FAR))[: count - near]
-            return self.centres[jnp.concatenate([first, others])]
+            shown = self.centres[jnp.concatenate([first, others])]
+            draw, which = jax.random.uniform(own, (2,))
+            mine = kernels[jnp.int32(which * len(kernels))]
+            return shown.at[-1].set(jnp.where(draw < share, mine, shown[-1]))
 
         return jax.vmap(one)(keys, batch["kernels"])
 
