@@ -13,7 +13,7 @@ import kernel_space_jax as ks
 from kernel_space_jax import weights
 from kernel_space_jax.cli import app
 from kernel_space_jax.datasets import Record
-from kernel_space_jax.deblur.per_pixel import likeliest
+from kernel_space_jax.deblur.per_pixel import FOUND_NOISE, decided, likeliest
 from kernel_space_jax.evaluation.methods import from_weights
 from kernel_space_jax.metrics import best_shift, psnr
 from kernel_space_jax.models.two_heads import TwoHeads
@@ -39,8 +39,10 @@ def file(network, tmp_path_factory):
 def test_it_is_the_network_and_then_the_solver(network):
     photo = ks.read(BLURRY).pixels[:70, :64]
     found = ks.deblur(photo, "basis", weights=network)
-    field = likeliest(ks.find_field(photo, network))
-    x = half_quadratic(jnp.asarray(photo)[None], field, likely=True).x[0]
+    field = likeliest(decided(ks.find_field(photo, network)))
+    x = half_quadratic(
+        jnp.asarray(photo)[None], field, noise=FOUND_NOISE, likely=True, steps=3
+    ).x[0]
     np.testing.assert_allclose(found.image, jnp.clip(x, 0, 1), atol=5e-3)
 
 

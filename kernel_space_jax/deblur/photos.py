@@ -16,7 +16,7 @@ METHODS = ("map", "map-local", "basis", *SEARCHES)
 # The networks that each method may have, of which it needs one.
 NETWORKS = {"basis": FINDERS, **dict.fromkeys(LEARNED, (KernelSpace,))}
 # The weights that come with the package for it.
-SHIPPED = {"basis": "two-heads", **dict.fromkeys(LEARNED, "kernel-space")}
+SHIPPED = {"basis": "judge", **dict.fromkeys(LEARNED, "kernel-space")}
 
 
 def deblur(
