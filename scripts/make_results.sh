@@ -38,8 +38,8 @@ score --data kohler:data/kohler --protocol kohler-proxy --method blurry \
 score --data pairs:data/gopro --protocol aligned --method blurry \
   --method map --method map-local --results skimage-unsharp=outside/gopro \
   -o runs/gopro-aligned --title "GoPro, 11 training pairs, aligned"
-score --data pairs:data/gopro --protocol aligned --method blurry --weights two-heads \
-  -o runs/gopro-two-heads \
+score --data pairs:data/gopro --protocol aligned --method blurry --weights judge \
+  -o runs/gopro-judge \
   --title "GoPro, 11 training pairs, kernels found for each pixel"
 for set in bsds500 kodak24; do
   score --data "images:data/$set" --protocol non-blind --limit 20 \
@@ -48,8 +48,8 @@ for set in bsds500 kodak24; do
     -o "runs/non-blind-$set" --title "Known per-pixel blur, $set"
 done
 score --data images:data/bsds500 --protocol non-blind --limit 20 --method blurry \
-  --method map --method map-local --weights two-heads --method half-quadratic \
-  -o runs/blind-bsds500 --title "Per-pixel blur that was found, bsds500"
+  --weights judge --weights two-heads --method map --method map-local \
+  --method half-quadratic -o runs/blind-bsds500 --title "Per-pixel blur that was found, bsds500"
 score --data images:data/kodak24 --method blurry --method known-kernel \
   --sweep noise,kernel-length,jpeg,gamma --limit 4 \
   -o runs/sweep --title "Sweep, 4 Kodak images"

@@ -16,7 +16,7 @@ from kernel_space_jax.losses import (
     start_error,
 )
 from kernel_space_jax.operators import Basis, Camera, KernelField, to_convention
-from kernel_space_jax.operators.basis import inside, reduced
+from kernel_space_jax.operators.basis import inside
 from kernel_space_jax.operators.camera import (
     saturate,
     saturation_slope,
@@ -282,16 +282,18 @@ def test_regions_count_alike():
     np.testing.assert_allclose(w[0, 9, 9], 0.5 / 90, rtol=1e-5)
 
 
-def test_a_reduced_field_blurs_the_same():
-    """Seven kernels that are mixtures of three need no more than the next rank."""
-    three = field(0, (24, 30), (5, 5), count=3, batch=2).kernels
-    mixing = random(5, 2, 7, 3)
-    mixing = mixing / mixing.sum(-1, keepdims=True)
-    kernels = jnp.einsum("nbc,ncij->nbij", mixing, three)
-    whole = KernelField(kernels, field(1, (24, 30), (5, 5), count=7).masks)
-    few = reduced(whole)
-    assert few.kernels.shape == (2, 4, 5, 5) and few.masks.shape == (2, 24, 30, 4)
-    x = random(2, 2, 24, 30, 3)
-    np.testing.assert_allclose(Basis()(x, few), Basis()(x, whole), atol=2e-3)
-    exact = reduced(whole, tolerance=0.0)
-    np.testing.assert_allclose(Basis()(x, exact), Basis()(x, whole), atol=1e-5)
+def test_each_kernel_by_itself_there_and_back():
+    """sum_b h_b^T * (m_b . 2 (h_b * x)), one kernel after the other."""
+    size, side = (24, 30), (9, 9)
+    k = field(0, size, side, count=3, batch=2)
+    wide = (size[0] + side[0] - 1, size[1] + side[1] - 1)
+    x = random(2, 2, *wide, 3)
+    planes = jnp.moveaxis(x, -1, 1)
+    found = inside(k, wide, method="fft").each(planes, lambda light: 2 * light)
+    operator = Basis(border="valid")
+    expected = jnp.zeros_like(x)
+    for b in range(3):
+        alone = KernelField(k.kernels[:, b : b + 1], jnp.ones_like(k.masks[..., :1]))
+        blurred = 2 * k.masks[..., b : b + 1] * operator(x, alone)
+        expected += operator.adjoint(blurred, alone)
+    np.testing.assert_allclose(jnp.moveaxis(found, 1, -1), expected, atol=1e-4)

@@ -22,7 +22,6 @@ from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from flax import struct
 from jax import Array, lax
 
@@ -123,43 +122,6 @@ def to_convention(
         moved = uniform.convolve(padded, turned, border="valid")
     moved = moved.reshape(*kernels.shape[:2], *moved.shape[1:3])
     return KernelField(kernels, jnp.moveaxis(moved, 1, -1))
-
-
-# A reduced field has one of these numbers of kernels: few programs to compile.
-RANKS = (1, 2, 4, 6, 8, 12, 16, 20, 25)
-
-
-def reduced(field: KernelField, tolerance: float = 1e-5) -> KernelField:
-    """A field of fewer kernels that blurs the same, and so costs less.
-
-    Of the kernels of all pixels, sum_b m_b(p) h_b, no more than the part `tolerance` of
-    their power is lost. What is left are not kernels one by one: they may be negative.
-    Not to be jitted: how many there are depends on the values.
-    """
-    found = []
-    for h, m in zip(np.asarray(field.kernels), np.asarray(field.masks), strict=True):
-        rows = h.reshape(len(h), -1).astype(np.float64)
-        flat = m.reshape(-1, len(h)).astype(np.float64)
-        # |m K|^2 = tr(K^T G K), G = m^T m: the best rows of L^T K, with G = L L^T.
-        values, vectors = np.linalg.eigh(flat.T @ flat)
-        root = vectors * np.sqrt(np.maximum(values, 0))
-        _, size, right = np.linalg.svd(root.T @ rows, full_matrices=False)
-        lost = 1 - np.cumsum(size**2) / np.sum(size**2)
-        found.append((rows, flat, right, int(np.sum(lost > tolerance)) + 1))
-    most = max(rank for *_, rank in found)
-    rank = min((r for r in RANKS if r >= most), default=most)
-    if rank >= field.kernels.shape[1]:
-        return field
-    size, side = field.masks.shape[1:3], field.side
-    kernels = [right[:rank].reshape(rank, *side) for _, _, right, _ in found]
-    masks = [
-        (flat @ (rows @ right[:rank].T)).reshape(*size, rank)
-        for rows, flat, right, _ in found
-    ]
-    return KernelField(
-        jnp.asarray(np.stack(kernels), jnp.float32),
-        jnp.asarray(np.stack(masks), jnp.float32),
-    )
 
 
 @struct.dataclass
