@@ -20,10 +20,9 @@ import jax.numpy as jnp
 import numpy as np
 from flax.typing import Dtype
 from jax import Array
+from scipy.fft import next_fast_len
 
 from kernel_space_jax.models.layers import Conv, crop, pad_to_multiple, smooth
-from kernel_space_jax.operators.camera import GAMMA, to_light
-from kernel_space_jax.operators.uniform import fast_size
 
 # Pixels a side of a cell.
 CELL = 8
@@ -88,7 +87,7 @@ class Judge(nn.Module):
     width: int = 48
     candidates: int = 64
     kernel_size: int = 33
-    gamma: float = GAMMA
+    gamma: float = 2.2
     dtype: Dtype | None = None
 
     def setup(self) -> None:
@@ -137,15 +136,15 @@ class Judge(nn.Module):
         return seen.reshape(*shown.shape[:2], *seen.shape[1:])
 
 
-def undone(y: Array, kernels: Array, gamma: float = GAMMA) -> Array:
+def undone(y: Array, kernels: Array, gamma: float = 2.2) -> Array:
     """x_t for both strengths, and y: (N, H, W, C), (N, T, s, s) -> (N, T, H, W, 3).
 
     Grey, as photos, less the mean of y's place and over its contrast.
     """
-    plane = jnp.mean(to_light(y, gamma), -1)
+    plane = jnp.mean(jnp.power(jnp.maximum(y, 0), gamma), -1)
     size, side = plane.shape[1:], kernels.shape[-1]
     reach = side // 2 + CELL
-    whole = fast_size(tuple(n + 2 * reach for n in size))
+    whole = tuple(int(next_fast_len(n + 2 * reach, real=True) or 0) for n in size)
     around = [(reach, w - n - reach) for n, w in zip(size, whole, strict=True)]
     spectrum = jnp.fft.rfft2(jnp.pad(plane, ((0, 0), *around), mode="symmetric"))
     corner = [(0, 0), (0, 0), *((0, w - side) for w in whole)]

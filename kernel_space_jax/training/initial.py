@@ -1,11 +1,15 @@
-"""Where networks without normalisation start from."""
+"""Where networks start from: a file, or weights as large as He's."""
 
 from collections.abc import Callable
 from typing import Any
 
+import flax.linen as nn
 from flax.traverse_util import flatten_dict, unflatten_dict
 
+from kernel_space_jax import weights
+from kernel_space_jax.errors import UserError
 from kernel_space_jax.training.optimise import Params
+from kernel_space_jax.training.task import Config
 
 # Standard deviations: PyTorch's default 1 / sqrt(3 fan in), He's sqrt(2 / fan in).
 HE = 6**0.5
@@ -25,3 +29,15 @@ def like_he(
         if path[-1] == "kernel" and within(path):
             flat[path] = leaf * HE
     return unflatten_dict(flat)
+
+
+def given(config: Config, module: nn.Module) -> Params | None:
+    """The parameters that a config starts from, if it names a file of them."""
+    if not config.init_from:
+        return None
+    other, variables = weights.load(config.init_from)
+    if other.clone(dtype=module.dtype) != module:  # type: ignore[attr-defined]
+        raise UserError(
+            f"{config.init_from} holds another network than the config describes"
+        )
+    return variables["params"]

@@ -15,7 +15,6 @@ import jax.numpy as jnp
 from jax import Array
 from ml_collections import ConfigDict
 
-from kernel_space_jax import weights
 from kernel_space_jax.drawing import draw_field
 from kernel_space_jax.errors import UserError
 from kernel_space_jax.losses import (
@@ -28,7 +27,7 @@ from kernel_space_jax.metrics import psnr
 from kernel_space_jax.models.two_heads import TwoHeads
 from kernel_space_jax.operators import Basis, Camera, KernelField
 from kernel_space_jax.synthesis.centres import shake_centres
-from kernel_space_jax.training.initial import like_he
+from kernel_space_jax.training.initial import given, like_he
 from kernel_space_jax.training.optimise import Descent, Params, Player
 from kernel_space_jax.training.task import Batch, Config, Metrics
 
@@ -64,18 +63,6 @@ def network(config: Config) -> TwoHeads:
         even=model.even,
         dtype=jnp.dtype(config.dtype),
     )
-
-
-def given(config: Config, module: TwoHeads) -> Params | None:
-    """The parameters that a config starts from, if it names a file of them."""
-    if not config.init_from:
-        return None
-    other, variables = weights.load(config.init_from)
-    if other.clone(dtype=module.dtype) != module:
-        raise UserError(
-            f"{config.init_from} holds another network than the config describes"
-        )
-    return variables["params"]
 
 
 def inner(path: tuple[str, ...]) -> bool:

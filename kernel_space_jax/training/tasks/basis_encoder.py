@@ -21,7 +21,7 @@ from kernel_space_jax.losses import closest_mixture
 from kernel_space_jax.models.two_heads import TwoHeads
 from kernel_space_jax.operators import KernelField
 from kernel_space_jax.synthesis.centres import shake_centres
-from kernel_space_jax.training.initial import like_he
+from kernel_space_jax.training.initial import given, like_he
 from kernel_space_jax.training.optimise import Descent, Params, Player
 from kernel_space_jax.training.task import Batch, Config, Metrics
 from kernel_space_jax.training.tasks import basis
@@ -58,7 +58,7 @@ def build(config: Config, descent: Descent) -> "EncoderTask":
     centres = shake_centres(
         module.basis, config.data.kernel_size, still=config.data.still
     )
-    return EncoderTask(Namer(module), descent, centres, basis.given(config, module))
+    return EncoderTask(Namer(module), descent, centres, given(config, module))
 
 
 @dataclass(frozen=True)

@@ -20,14 +20,13 @@ import jax.numpy as jnp
 from jax import Array
 from ml_collections import ConfigDict
 
-from kernel_space_jax import weights
 from kernel_space_jax.drawing import draw_field
 from kernel_space_jax.errors import UserError
 from kernel_space_jax.losses import kernel_error
 from kernel_space_jax.models.judge import CELL, Judge
 from kernel_space_jax.operators import KernelField
 from kernel_space_jax.synthesis.centres import shake_centres
-from kernel_space_jax.training.initial import like_he
+from kernel_space_jax.training.initial import given, like_he
 from kernel_space_jax.training.optimise import Descent, Params, Player
 from kernel_space_jax.training.task import Batch, Config, Metrics, example_keys
 
@@ -63,16 +62,8 @@ def build(config: Config, descent: Descent) -> "JudgeTask":
         kernel_size=data.kernel_size,
         dtype=jnp.dtype(config.dtype),
     )
-    start = None
-    if config.init_from:
-        other, variables = weights.load(config.init_from)
-        if other.clone(dtype=module.dtype) != module:
-            raise UserError(
-                f"{config.init_from} holds another network than the config describes"
-            )
-        start = variables["params"]
     centres = shake_centres(model.candidates, data.kernel_size, still=1.0)
-    return JudgeTask(module, descent, model, centres, start)
+    return JudgeTask(module, descent, model, centres, given(config, module))
 
 
 @dataclass(frozen=True)

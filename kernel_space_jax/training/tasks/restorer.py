@@ -12,12 +12,10 @@ import jax.numpy as jnp
 from jax import Array
 from ml_collections import ConfigDict
 
-from kernel_space_jax import weights
-from kernel_space_jax.errors import UserError
 from kernel_space_jax.losses import charbonnier
 from kernel_space_jax.metrics import psnr, ssim
 from kernel_space_jax.models.restorer import Restorer
-from kernel_space_jax.training.initial import like_he
+from kernel_space_jax.training.initial import given, like_he
 from kernel_space_jax.training.optimise import Descent, Params, Player
 from kernel_space_jax.training.task import Batch, Config, Metrics
 
@@ -39,15 +37,7 @@ def build(config: Config, descent: Descent) -> "RestorerTask":
         blocks=model.blocks,
         dtype=jnp.dtype(config.dtype),
     )
-    start = None
-    if config.init_from:
-        other, variables = weights.load(config.init_from)
-        if other.clone(dtype=module.dtype) != module:
-            raise UserError(
-                f"{config.init_from} holds another network than the config describes"
-            )
-        start = variables["params"]
-    return RestorerTask(module, descent, start)
+    return RestorerTask(module, descent, given(config, module))
 
 
 @dataclass(frozen=True)
