@@ -118,7 +118,8 @@ def config():
     config.data.grain = (0.1, 1.0)
     config.model.width = 6
     config.model.candidates = 6
-    config.model.tried = 4
+    config.model.tried = 6
+    config.model.alike = 2
     config.learning_rate = 1e-2
     return config
 
@@ -157,18 +158,22 @@ def test_each_scene_is_shown_its_nearest_candidates(config):
     keys = jax.random.split(jax.random.key(3), 8)
     batch = jax.jit(preparation(config.data))({}, keys)
     shown = jax.jit(task._tried)(batch, keys)
-    assert shown.shape == (8, 4, 9, 9)
+    assert shown.shape == (8, 6, 9, 9)
+    np.testing.assert_allclose(shown.sum((2, 3)), 1, rtol=1e-5)
     for kernels, truth in zip(shown, batch["kernels"], strict=True):
         nearest = distance(truth, task.centres).min(1)
-        np.testing.assert_allclose(distance(truth, kernels).min(1), nearest, atol=1e-6)
+        near = distance(truth, kernels[:4]).min(1)
+        np.testing.assert_allclose(near, nearest, atol=1e-6)
         # None is shown twice.
-        assert (distance(kernels, kernels) < 1e-6).sum() == 4
+        assert (distance(kernels[:4], kernels[:4]) < 1e-6).sum() == 4
+        # The last are nearer to one of the scene's than what is there for any scene.
+        assert distance(truth, kernels[4:]).min(0).mean() < nearest.mean() + 0.1
 
 
 def test_it_wants_scenes_and_room(config):
     for key, value, words in (
         ("data.blur", "shake", "data.blur='scene'"),
-        ("model.tried", 9, "at most model.candidates"),
+        ("model.tried", 12, "at most model.candidates"),
     ):
         other = config.copy_and_resolve_references()
         group, name = key.split(".")

@@ -13,7 +13,6 @@ from kernel_space_jax import images, weights
 from kernel_space_jax.cli.app import app, out, result_paths
 from kernel_space_jax.cli.trace import Trace
 from kernel_space_jax.deblur import (
-    FINDERS,
     METHODS,
     SEARCHES,
     SHIPPED,
@@ -65,8 +64,12 @@ def deblur(
     ] = None,
     seed: Annotated[int, typer.Option(help="Searches: of their networks.")] = 0,
     solver: Annotated[
-        str, typer.Option(help=f"basis: how x is found, {' or '.join(SOLVERS)}.")
-    ] = "half-quadratic",
+        str | None,
+        typer.Option(
+            help=f"basis: how x is found, {' or '.join(SOLVERS)}; by default as the "
+            "weights have learned, or by half-quadratic."
+        ),
+    ] = None,
     gamma: Annotated[
         float, typer.Option(min=0.1, help="basis: of the camera; 1 for linear photos.")
     ] = GAMMA,
@@ -91,7 +94,8 @@ def deblur(
     Photos of one size are searched together. Ctrl-C ends a search early and writes the
     best so far.
     """
-    find_solver(solver)
+    if solver is not None:
+        find_solver(solver)
     find_preset(preset)
     if weight_file is None and method in SHIPPED:
         weight_file = Path(SHIPPED[method])
@@ -126,7 +130,7 @@ def deblur(
             note = note if found[place].sharp_already else ""
             out.print(escape(f"{results[i]}{note}"))
             if sheet:
-                _write_sheet(results[i], inputs[i].pixels, found[place], network)
+                _write_sheet(results[i], inputs[i].pixels, found[place])
             loss = found[place].loss
             if trace and loss is not None:
                 shown.write(results[i], place, loss)
@@ -140,17 +144,12 @@ def _of_one_size(inputs: list[ks.Photo]) -> list[list[int]]:
     return list(groups.values())
 
 
-def _write_sheet(
-    path: Path,
-    photo: np.ndarray,
-    found: ks.Deblurred,
-    network: weights.Weights | None,
-) -> None:
+def _write_sheet(path: Path, photo: np.ndarray, found: ks.Deblurred) -> None:
     pictures = {"photo": photo, "deblurred": found.image}
     if found.kernel is not None:
         pictures["kernel"] = kernel_picture(found.kernel)
-    if network is not None and isinstance(network.module, FINDERS):
-        pictures["its kernels"] = _drawn(photo, ks.find_field(photo, network))
+    if found.drawn is not None:
+        pictures["its kernels"] = found.drawn
     page = images.contact_sheet(list(pictures.values()), list(pictures))
     name = path.with_name(f"{path.stem}_sheet.png")
     ks.write(name, ks.Photo(page))

@@ -9,8 +9,10 @@ for the field that was found then gives the sharp image.
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from functools import cache, partial
+from typing import Any
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -24,9 +26,11 @@ from kernel_space_jax.deblur.result import (
     silent,
 )
 from kernel_space_jax.deblur.uniform import MAP_SIDE, middle
+from kernel_space_jax.drawing import draw_field
 from kernel_space_jax.errors import UserError
 from kernel_space_jax.images import match_channels
 from kernel_space_jax.models.judge import Judge
+from kernel_space_jax.models.mender import Mender
 from kernel_space_jax.models.two_heads import TwoHeads
 from kernel_space_jax.operators import KernelField
 from kernel_space_jax.operators.camera import GAMMA
@@ -41,7 +45,8 @@ from kernel_space_jax.solvers.tiles import Tile, join, tiles
 from kernel_space_jax.weights import Weights
 
 # The networks that say it.
-FINDERS = (Judge, TwoHeads)
+FINDERS = (Judge, Mender, TwoHeads)
+DEFAULT_SOLVER = "half-quadratic"
 SOLVERS = {
     "richardson-lucy": richardson_lucy,
     "half-quadratic": partial(half_quadratic, likely=True, steps=3),
@@ -69,10 +74,11 @@ def find_field(photo: np.ndarray, network: Weights) -> KernelField:
         )
     y = jnp.asarray(match_channels(photo, 3))[None]
     others = ()
-    if isinstance(network.module, Judge):
+    if isinstance(network.module, Judge | Mender):
         h = blind_map(jnp.asarray(middle(photo, MAP_SIDE))[None]).h
         others = (_of_side(h, network.module.kernel_size)[:, None],)
-    return KernelField(*_apply(network.module, network.variables, y, *others))
+    method = "find" if isinstance(network.module, Mender) else None
+    return KernelField(*_apply(network, y, *others, method=method))
 
 
 def _of_side(h: jax.Array, side: int) -> jax.Array:
@@ -109,16 +115,27 @@ def stillness(field: KernelField) -> jax.Array:
     return jnp.einsum("nhwb,nb->nhw", field.masks, nothing.astype(float))[..., None]
 
 
-@partial(jax.jit, static_argnames="module")
-def _apply(module: Judge | TwoHeads, variables, *inputs: jax.Array):
-    return module.apply(variables, *inputs)
+def mended(photo: np.ndarray, field: KernelField, network: Weights) -> np.ndarray:
+    """What a Mender makes of a photo (H, W, C) by the field that it found."""
+    y = jnp.asarray(match_channels(photo, 3))[None]
+    x = np.asarray(_apply(network, y, *field, method="mend")[0])
+    return match_channels(np.clip(x, 0, 1), photo.shape[-1])
+
+
+def _apply(network: Weights, *inputs: jax.Array, method: str | None) -> Any:
+    return _jitted(network.module, method)(network.variables, *inputs)
+
+
+@cache
+def _jitted(module: nn.Module, method: str | None) -> Callable[..., Any]:
+    return jax.jit(partial(module.apply, method=method))
 
 
 def deblur_per_pixel(
     photo: np.ndarray,
     network: Weights,
     *,
-    solver: str = "half-quadratic",
+    solver: str | None = None,
     gamma: float = GAMMA,
     saturates: bool = True,
     tile: int = TILE,
@@ -126,27 +143,41 @@ def deblur_per_pixel(
 ) -> Deblurred:
     """The sharp image behind a photo (H, W, C) in [0, 1], each pixel with its kernel.
 
-    `gamma` is that of the camera and `saturates` says that its sensor clips. The
-    network sees a photo of up to `tile` pixels a side as a whole; the solver, which
+    A Mender makes the image itself; with other networks, or where one is named, a
+    solver does, whose camera has this `gamma` and a sensor that clips (`saturates`).
+    The network sees a photo of up to `tile` pixels a side as a whole; the solver, which
     wants few kernels at once, a tile of it at a time. `tell` hears how many of these
     are done of how many.
     """
     photo = checked(photo)
-    solve = partial(find_solver(solver), gamma=gamma, saturates=saturates)
+    if solver is None and not isinstance(network.module, Mender):
+        solver = DEFAULT_SOLVER
     overlap = min(OVERLAP, tile // 4)
     seen = tiles(photo.shape[:2], tile, overlap)
     images: list[np.ndarray] = []
+    drawn: list[np.ndarray] = []
 
     def heard(done: int, total: int) -> None:
         tell(len(images) * total + done, len(seen) * total)
 
     for place in seen:
         part = photo[place.rows, place.columns]
-        field = decided(find_field(part, network))
-        still = np.asarray(stillness(field)[0])
-        x = _solved(part, field, solve, min(SOLVED, tile), heard)
-        images.append(still * part + (1 - still) * x)
-    return Deblurred(join(images, seen, photo.shape, overlap))
+        field = find_field(part, network)
+        if solver is None:
+            images.append(mended(part, field, network))
+            tell(len(images), len(seen))
+        else:
+            field = decided(field)
+            solve = partial(find_solver(solver), gamma=gamma, saturates=saturates)
+            still = np.asarray(stillness(field)[0])
+            x = _solved(part, field, solve, min(SOLVED, tile), heard)
+            images.append(still * part + (1 - still) * x)
+        drawn.append(np.asarray(draw_field(field, jnp.asarray(part)[None])[0]))
+    size = photo.shape[:2]
+    return Deblurred(
+        join(images, seen, photo.shape, overlap),
+        drawn=join(drawn, seen, (*size, 3), overlap),
+    )
 
 
 def _solved(

@@ -21,13 +21,15 @@ class Deblurred(NamedTuple):
 
     kernel: (size, size) where one was found for the whole photo, (rows, columns, size,
     size) where one for each tile. loss: (steps + 1,) of a search, NaN after its stop;
-    steps: how many it made.
+    steps: how many it made. drawn: (H, W, 3), the kernels of each place over the
+    photo, where they were found for each pixel.
     """
 
     image: np.ndarray
     kernel: np.ndarray | None = None
     loss: np.ndarray | None = None
     steps: np.ndarray | int = 0
+    drawn: np.ndarray | None = None
 
     @property
     def sharp_already(self) -> bool:

@@ -152,19 +152,32 @@ def undone(y: Array, kernels: Array, gamma: float = 2.2) -> Array:
     transfer = jnp.fft.rfft2(centred)
     down, right = (np.fft.fftfreq(whole[0]), np.fft.rfftfreq(whole[1]))
     differences = np.add.outer(_power(down), _power(right)).astype(np.float32)
-    photo = lambda light: jnp.sign(light) * (jnp.abs(light) + FLOOR) ** (1 / gamma)
-    seen = photo(plane)[..., None]
-    mean = smooth(seen, PLACE)
-    contrast = jnp.sqrt(smooth(jnp.square(seen - mean), PLACE) + FAINT**2)
+    seen, mean, contrast = place(y, gamma)
     even = lambda x: (x - mean[..., 0][:, None]) / contrast[..., 0][:, None]
     shown = []
     for strength in STRENGTHS:
         power = jnp.abs(transfer) ** 2 + (strength * differences + FLOOR)
         x = jnp.fft.irfft2(jnp.conj(transfer) * spectrum[:, None] / power, whole)
         x = x[..., reach : reach + size[0], reach : reach + size[1]]
-        shown.append(even(photo(x)))
+        shown.append(even(_photo(x, gamma)))
     shown.append(jnp.broadcast_to(even(seen[..., 0][:, None]), shown[0].shape))
     return jnp.clip(jnp.stack(shown, -1), -STRONGEST, STRONGEST)
+
+
+def place(y: Array, gamma: float = 2.2) -> tuple[Array, Array, Array]:
+    """A photo (N, H, W, C) in grey, the mean and the contrast of each pixel's place.
+
+    Each is (N, H, W, 1).
+    """
+    plane = jnp.mean(jnp.power(jnp.maximum(y, 0), gamma), -1, keepdims=True)
+    seen = _photo(plane, gamma)
+    mean = smooth(seen, PLACE)
+    contrast = jnp.sqrt(smooth(jnp.square(seen - mean), PLACE) + FAINT**2)
+    return seen, mean, contrast
+
+
+def _photo(light: Array, gamma: float) -> Array:
+    return jnp.sign(light) * (jnp.abs(light) + FLOOR) ** (1 / gamma)
 
 
 def _power(frequency: np.ndarray) -> np.ndarray:

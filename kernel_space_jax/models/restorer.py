@@ -7,6 +7,7 @@ resolution, where convolutions cost most, is left to a pixel shuffle.
 """
 
 import flax.linen as nn
+import jax.numpy as jnp
 from flax.typing import Dtype
 from jax import Array
 
@@ -34,9 +35,13 @@ class Restorer(nn.Module):
     dtype: Dtype | None = None
 
     @nn.compact
-    def __call__(self, y: Array) -> Array:
+    def __call__(self, y: Array, guide: Array | None = None) -> Array:
+        """`guide` (N, H, W, G) is whatever else is known of each pixel."""
         padded, size = pad_to_multiple(y, 2**self.scales)
         features, skips = padded - 0.5, []
+        if guide is not None:
+            told, _ = pad_to_multiple(guide, 2**self.scales)
+            features = jnp.concatenate([features, told], -1)
         for scale in range(self.scales):
             if scale:
                 skips.append(features)

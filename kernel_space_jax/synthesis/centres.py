@@ -16,6 +16,13 @@ SEED = 0
 
 
 @cache
+def shake_sample(size: int) -> np.ndarray:
+    """The same `SAMPLE` camera shakes each time: (SAMPLE, size, size)."""
+    keys = jax.random.split(jax.random.key(SEED), SAMPLE)
+    return np.asarray(jax.jit(jax.vmap(lambda key: shake_kernel(key, size)))(keys))
+
+
+@cache
 def shake_centres(count: int, size: int, *, still: float = 0.0) -> Array:
     """The means of `count` groups of camera shakes: (count, size, size).
 
@@ -23,9 +30,7 @@ def shake_centres(count: int, size: int, *, still: float = 0.0) -> Array:
     have their share beside short bright ones. With `still` the first is no blur at all.
     """
     moving = count - (still > 0)
-    keys = jax.random.split(jax.random.key(SEED), SAMPLE)
-    rows = np.asarray(jax.jit(jax.vmap(lambda key: shake_kernel(key, size)))(keys))
-    rows = rows.reshape(SAMPLE, -1)
+    rows = shake_sample(size).reshape(SAMPLE, -1)
     unit = rows / np.linalg.norm(rows, axis=1, keepdims=True)
     _, group = kmeans2(unit, moving, minit="++", rng=SEED)
     means = np.stack([rows[group == one].mean(0) for one in range(moving)])

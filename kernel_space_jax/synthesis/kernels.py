@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
+from jax.scipy.ndimage import map_coordinates
 
 from kernel_space_jax.errors import UserError
 from kernel_space_jax.operators import uniform
@@ -18,6 +19,8 @@ from kernel_space_jax.synthesis.trajectories import shake_trajectory
 # The canvas that the published length of a trajectory, 60 px, is meant for.
 CANVAS = 64
 LENGTH = 60.0
+# Powers of row and column, of each term of a bend.
+BENDS = ((1, 0), (0, 1), (2, 0), (1, 1), (0, 2), (3, 0), (2, 1), (1, 2), (0, 3))
 
 
 def shake_kernel(
@@ -74,6 +77,29 @@ def draw_kernel(path: Array, weights: Array, size: int) -> Array:
     highest = lax.Precision.HIGHEST
     h = jnp.matmul(rows.T, weights[:, None] * columns, precision=highest)
     return h / jnp.sum(h)
+
+
+def bend_kernel(h: Array, bend: Array) -> Array:
+    """A kernel (size, size) much like h, centred as well; `bend` is (2, len(BENDS)).
+
+        h'(u) = h(u + d(u)) / sum,    d(u) = m sum_t bend_t (u_1 / m)^p_t (u_2 / m)^q_t
+
+    with (p_t, q_t) of `BENDS`, u from the middle and m the pixels from there to the
+    edge. A bend of 0.1 moves the ends of a path by some pixels.
+    """
+    middle = h.shape[-1] // 2
+    at = jnp.stack(jnp.mgrid[: h.shape[-1], : h.shape[-1]]) - middle
+
+    def taken(shift: Array) -> Array:
+        u = at + shift[:, None, None]
+        row, column = u / middle
+        terms = jnp.stack([row**p * column**q for p, q in BENDS])
+        moved = u + middle * jnp.einsum("ct,tij->cij", bend, terms)
+        bent = jnp.maximum(map_coordinates(h, list(moved + middle), order=1), 0)
+        return bent / jnp.maximum(jnp.sum(bent), 1e-12)
+
+    first = taken(jnp.zeros(2))
+    return taken(jnp.sum(first * at, (1, 2)))
 
 
 def blur_uniform(x: Array, h: Array, *, border: Border = "reflect") -> Array:

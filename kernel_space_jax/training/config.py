@@ -28,6 +28,7 @@ TASKS = {
     "basis": "kernel_space_jax.training.tasks.basis",
     "basis_encoder": "kernel_space_jax.training.tasks.basis_encoder",
     "judge": "kernel_space_jax.training.tasks.judge",
+    "mender": "kernel_space_jax.training.tasks.mender",
     "restorer": "kernel_space_jax.training.tasks.restorer",
 }
 

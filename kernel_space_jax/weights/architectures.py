@@ -18,6 +18,7 @@ from kernel_space_jax.errors import UserError
 from kernel_space_jax.models.judge import Judge
 from kernel_space_jax.models.kernel_space import KernelSpace
 from kernel_space_jax.models.lpips import ALEX_WIDTHS, LPIPS, VGG_STAGES
+from kernel_space_jax.models.mender import Mender
 from kernel_space_jax.models.priors import ImagePrior, KernelPrior
 from kernel_space_jax.models.restorer import Restorer
 from kernel_space_jax.models.two_heads import TwoHeads
@@ -313,6 +314,9 @@ ARCHITECTURES: dict[str, Architecture] = {
     ),
     "judge": Architecture(
         Judge, _infer_none, lambda module: {}, lambda shapes: (_image(3, 32),)
+    ),
+    "mender": Architecture(
+        Mender, _infer_none, lambda module: {}, lambda shapes: (_image(3, 32),)
     ),
     "vgg19": Architecture(
         VGG19,

@@ -8,8 +8,8 @@ over the cells i of photos whose true kernels h_i are known (data.blur = "scene"
 
 and L_kernel relative (losses/adaptive.py). All candidates at once would cost too much:
 a scene is shown some of them, one half near to its kernels and the other any. With
-model.own the last may be one of its own kernels: candidates that another method found
-in a photo are nearer to the truth than any that are made beforehand.
+model.alike there are also some made from its own kernels, and from those of another
+scene, bent more or less: a search can then ask for ever better ones.
 """
 
 from dataclasses import dataclass
@@ -25,7 +25,8 @@ from kernel_space_jax.errors import UserError
 from kernel_space_jax.losses import kernel_error
 from kernel_space_jax.models.judge import CELL, Judge
 from kernel_space_jax.operators import KernelField
-from kernel_space_jax.synthesis.centres import shake_centres
+from kernel_space_jax.synthesis.centres import shake_centres, shake_sample
+from kernel_space_jax.synthesis.kernels import BENDS, bend_kernel
 from kernel_space_jax.training.initial import given, like_he
 from kernel_space_jax.training.optimise import Descent, Params, Player
 from kernel_space_jax.training.task import Batch, Config, Metrics, example_keys
@@ -35,6 +36,11 @@ BORDER = 2
 # What is called near is not always the nearest: distances differ by as much as this.
 JITTER = 0.25
 FAR = 10.0
+# Those that are alike: of this part a kernel itself, of the rest shakes near to it, out
+# of so many; bent by up to so much, but some of them not at all.
+OWN = 0.6
+SHAKES = 2000
+BENT, UNBENT = 0.25, 0.15
 
 
 def options() -> Config:
@@ -42,7 +48,7 @@ def options() -> Config:
     model.width = 48
     model.candidates = 64  # the first is no blur at all
     model.tried = 16  # of them, for each scene of a step
-    model.own = 0.0  # the part of scenes that are shown a kernel of their own
+    model.alike = 0  # of those, made from a scene's kernels, and another's
     model.tau = 0.12
     model.kernel_weight = 1.0
     return model
@@ -52,9 +58,10 @@ def build(config: Config, descent: Descent) -> "JudgeTask":
     data, model = config.data, config.model
     if data.blur != "scene":
         raise UserError("the task judge needs true kernels: set data.blur='scene'")
-    if not data.objects < model.tried <= model.candidates:
+    if not data.objects < (model.tried - model.alike) // 2 <= model.candidates // 2:
         raise UserError(
-            "model.tried is to be more than data.objects, and at most model.candidates"
+            "model.tried - model.alike is to be more than twice data.objects, and at "
+            "most model.candidates"
         )
     module = Judge(
         width=model.width,
@@ -63,7 +70,8 @@ def build(config: Config, descent: Descent) -> "JudgeTask":
         dtype=jnp.dtype(config.dtype),
     )
     centres = shake_centres(model.candidates, data.kernel_size, still=1.0)
-    return JudgeTask(module, descent, model, centres, given(config, module))
+    shakes = jnp.asarray(shake_sample(data.kernel_size)[:SHAKES])
+    return JudgeTask(module, descent, model, centres, shakes, given(config, module))
 
 
 @dataclass(frozen=True)
@@ -74,6 +82,7 @@ class JudgeTask:
     descent: Descent
     options: Config
     centres: Array
+    shakes: Array
     start: Params | None
 
     def init(self, key: Array) -> Player:
@@ -145,23 +154,41 @@ class JudgeTask:
 
     def _tried(self, batch: Batch, keys: Array) -> Array:
         """Candidates for each scene, the nearest to each of its kernels among them."""
-        count, near = self.options.tried, self.options.tried // 2
-        share = self.options.own
+        count, alike = self.options.tried, self.options.alike
+        near = (count - alike) // 2
 
         def one(key: Array, kernels: Array) -> Array:
             apart = distance(kernels, self.centres)
-            key, own = jax.random.split(key)
+            key, other = jax.random.split(key)
             jitter, rest = jax.random.uniform(key, (2, len(self.centres)))
             order = jnp.min(apart, 0) + JITTER * jitter
             order = order.at[jnp.argmin(apart, -1)].add(-FAR)
             first = jnp.argsort(order)[:near]
-            others = jnp.argsort(rest.at[first].add(FAR))[: count - near]
+            others = jnp.argsort(rest.at[first].add(FAR))[: count - alike - near]
             shown = self.centres[jnp.concatenate([first, others])]
-            draw, which = jax.random.uniform(own, (2,))
-            mine = kernels[jnp.int32(which * len(kernels))]
-            return shown.at[-1].set(jnp.where(draw < share, mine, shown[-1]))
+            return jnp.concatenate([shown, self._alike(kernels, other)])
 
         return jax.vmap(one)(keys, batch["kernels"])
+
+    def _alike(self, kernels: Array, key: Array) -> Array:
+        """Kernels that differ little from each other: (alike, s, s).
+
+        Half of them are made from the given and half from as many of another scene:
+        how a candidate was made must not tell whether it is right.
+        """
+        alike = self.options.alike
+        decoys, draws, jitter, bend = jax.random.split(key, 4)
+        others = jax.random.choice(decoys, self.shakes, (len(kernels),))
+        both = jnp.concatenate([kernels, others])
+        which, own, much = jax.random.uniform(draws, (3, alike))
+        model = both[jnp.int32(which * len(both))]
+        apart = distance(model, self.shakes)
+        apart = apart + JITTER * jax.random.uniform(jitter, apart.shape)
+        near = self.shakes[jnp.argmin(apart, -1)]
+        start = jnp.where((own < OWN)[:, None, None], model, near)
+        strength = BENT * jnp.maximum(much - UNBENT, 0)[:, None, None]
+        bends = strength * jax.random.normal(bend, (alike, 2, len(BENDS)))
+        return jax.vmap(bend_kernel)(start, bends)
 
 
 def distance(a: Array, b: Array) -> Array:

@@ -1,0 +1,32 @@
+"""What mends a photo by the words of a judge, for `deblur --method basis`. No download.
+
+Scenes of dead leaves under camera shakes, or at rest; sharp photos among them do it
+good, as for the judge (docs/training.md):
+
+    kernel-space train --config configs/mender.py --workdir runs/mender \\
+      --config.data.train="('images:FOLDER',)" --config.data.leaves=0.2
+"""
+
+from kernel_space_jax.training.config import Config, defaults
+
+
+def get_config() -> Config:
+    config = defaults("mender")
+    config.data.train = ("synthetic",)
+    config.data.validation = "synthetic"
+    config.data.blur = "scene"
+    config.data.objects = 2
+    config.data.still = 0.3
+    config.data.grain = (0.1, 4.0)
+    config.data.crop = 128
+    config.data.validation_size = 32
+    config.batch_size = 4
+    config.steps = 4_000
+    config.learning_rate = 1e-3
+    config.schedule = "cosine"
+    config.clip_norm = 1.0
+    config.ema = 0.998
+    config.log_every = 50
+    config.evaluate_every = 500
+    config.checkpoint_every = 250
+    return config

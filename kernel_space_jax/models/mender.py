@@ -1,0 +1,97 @@
+"""A sharp x for all kernels that may have blurred a place, each as likely as it is.
+
+A judge (judge.py) says q_t(i), how likely candidate t blurred the place i, and what
+undoing each would leave there, x_t. No kernel is ever quite right, and to restore with
+the likeliest alone is to ring where it is wrong. The x of least mean square error is
+the mean of x given y; a U-Net is taught to say it from what is known at each pixel:
+
+    x = y + U( y, sum_t q_t x_t, sqrt var_t x_t, the same of q_t^3, q_still, max_t q_t )
+
+all but y less what y is there. It learns by itself how far to believe which, and that
+a photo which stands still is to be left alone. This is not of a paper.
+"""
+
+import flax.linen as nn
+import jax.numpy as jnp
+import numpy as np
+from flax.typing import Dtype
+from jax import Array, lax
+
+from kernel_space_jax.models.judge import TOGETHER, Judge, place, undone
+from kernel_space_jax.models.restorer import Restorer
+
+# The second time the means are of q to this power, nearer to the likeliest alone.
+DECIDED = 3
+# What is undone changes a photo by a tenth of what it holds.
+SCALE = 4.0
+TINY = 1e-6
+
+
+class Mender(nn.Module):
+    """Blurry y (N, H, W, 3) to sharp x of the same size; not clipped."""
+
+    width: int = 48
+    candidates: int = 64
+    kernel_size: int = 33
+    gamma: float = 2.2
+    restorer_width: int = 32
+    scales: int = 3
+    blocks: int = 2
+    dtype: Dtype | None = None
+
+    def setup(self) -> None:
+        self.judge = Judge(
+            self.width, self.candidates, self.kernel_size, self.gamma, self.dtype
+        )
+        self.restorer = Restorer(
+            self.restorer_width, self.scales, self.blocks, self.dtype
+        )
+
+    def __call__(self, y: Array) -> Array:
+        return self.mend(y, *self.judge(y))
+
+    def find(self, y: Array, others: Array | None = None) -> tuple[Array, Array]:
+        """What the judge says."""
+        return self.judge(y, others)
+
+    def mend(self, y: Array, kernels: Array, masks: Array) -> Array:
+        """x by what the judge said: kernels (N, T, s, s), the first none, and masks."""
+        return self.restorer(y, lax.stop_gradient(guide(y, kernels, masks, self.gamma)))
+
+
+def guide(y: Array, kernels: Array, masks: Array, gamma: float) -> Array:
+    """What is told to the U-Net beside y (N, H, W, 3): (N, H, W, 8)."""
+    _, _, contrast = place(y, gamma)
+    count = kernels.shape[1]
+    # The last group is filled up with candidates that have no share in it.
+    total = -(-count // TOGETHER) * TOGETHER
+    order = np.arange(total) % count
+    real = (np.arange(total) < count)[:, None, None, None]
+    share = real * jnp.moveaxis(masks, -1, 0)[order]
+    groups = lambda a: a.reshape(-1, TOGETHER, *a.shape[1:])
+
+    def step(sums: Array, group: tuple[Array, Array]) -> tuple[Array, None]:
+        h, q = group
+        shown = undone(y, jnp.moveaxis(h, 0, 1), gamma)
+        change = shown[..., :2] - shown[..., 2:]
+        more = [
+            jnp.einsum("tnhw,nthwc->nhwc", weight, part)
+            for weight, part in (
+                (q, change),
+                (q, jnp.square(change)),
+                (q**DECIDED, change),
+            )
+        ]
+        return sums + jnp.concatenate(more, -1), None
+
+    start = jnp.zeros((*y.shape[:3], 6))
+    sums, _ = lax.scan(
+        step, start, (groups(jnp.moveaxis(kernels, 1, 0)[order]), groups(share))
+    )
+    mean, square, decided = jnp.split(sums, 3, -1)
+    decided = decided / jnp.sum(masks**DECIDED, -1, keepdims=True)
+    spread = jnp.sqrt(jnp.maximum(square - jnp.square(mean), 0) + TINY)
+    told = SCALE * contrast * jnp.concatenate([mean, spread, decided], -1)
+    return jnp.concatenate(
+        [told, masks[..., :1], jnp.max(masks, -1, keepdims=True)], -1
+    )

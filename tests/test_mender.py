@@ -1,0 +1,122 @@
+"""What mends a photo by the words of a judge."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from evaluation_data import picture
+from test_cli import SHAPES
+
+import kernel_space_jax as ks
+from kernel_space_jax import UserError, weights
+from kernel_space_jax.metrics import psnr
+from kernel_space_jax.models.judge import Judge, place, undone
+from kernel_space_jax.models.mender import SCALE, guide
+from kernel_space_jax.synthesis.centres import shake_centres
+from kernel_space_jax.training.config import build_descent, build_task, defaults
+from kernel_space_jax.training.data import preparation
+
+SMALL = {"width": 6, "candidates": 5, "kernel_size": 9}
+
+
+@pytest.fixture(scope="module")
+def kernels():
+    return shake_centres(5, 9, still=1.0)
+
+
+@pytest.fixture(scope="module")
+def judge(kernels, tmp_path_factory):
+    module = Judge(**SMALL)
+    init = jax.jit(module.init)
+    params = init(jax.random.key(0, impl="rbg"), jnp.zeros((1, 32, 32, 3)))["params"]
+    file = tmp_path_factory.mktemp("judge") / "judge.safetensors"
+    variables = {"params": params | {"kernels": kernels}}
+    weights.write(file, module, variables, origin="a test", licence="CC0-1.0")
+    return file
+
+
+@pytest.fixture(scope="module")
+def config(judge):
+    config = defaults("mender")
+    config.data.blur = "scene"
+    config.data.objects = 1
+    config.data.crop = 48
+    config.data.kernel_size = 9
+    config.model.judge = str(judge)
+    config.model.width, config.model.scales, config.model.blocks = 8, 2, 1
+    config.learning_rate = 5e-3
+    return config
+
+
+def test_the_guide_is_the_mean_of_what_each_candidate_leaves(kernels):
+    """Beside the sums written out, and its last group is not filled with ghosts."""
+    y = jnp.asarray(picture(0, (40, 48)))[None]
+    masks = jax.nn.softmax(jax.random.normal(jax.random.key(1), (1, 40, 48, 5)))
+    told = jax.jit(guide, static_argnums=3)(y, kernels[None], masks, 2.2)
+    assert told.shape == (1, 40, 48, 8)
+    shown = undone(y, kernels[None])
+    change = SCALE * place(y)[2][:, None] * (shown[..., :2] - shown[..., 2:])
+    q = jnp.moveaxis(masks, -1, 1)[..., None]
+    mean = jnp.sum(q * change, 1)
+    spread = jnp.sqrt(jnp.sum(q * jnp.square(change - mean[:, None]), 1))
+    decided = jnp.sum(q**3 * change, 1) / jnp.sum(q**3, 1)
+    for part, wanted in zip(
+        (told[..., :2], told[..., 2:4], told[..., 4:6]),
+        (mean, spread, decided),
+        strict=True,
+    ):
+        np.testing.assert_allclose(part, wanted, atol=2e-3)
+    np.testing.assert_array_equal(told[..., 6], masks[..., 0])
+    np.testing.assert_array_equal(told[..., 7], masks.max(-1))
+
+
+def test_it_learns_beside_a_judge_that_stays(config, judge, tmp_path):
+    task = build_task(config, build_descent(config, axis=None))
+    keys = jax.random.split(jax.random.key(0), 2)
+    made = jax.jit(preparation(config.data))({}, keys)
+    batch = {"number": jnp.arange(2)} | made
+    state = jax.jit(task.init)(jax.random.key(0, impl="rbg"))
+    # A fresh one answers its input.
+    scores = jax.jit(task.evaluate)(state, batch, keys[0])
+    np.testing.assert_allclose(scores["psnr"], scores["psnr_of_blurry"], rtol=1e-5)
+    step = jax.jit(lambda state: task.step(state, batch, keys[0]))
+    for _ in range(30):
+        state, _ = step(state)
+    scores = jax.jit(task.evaluate)(state, batch, keys[0])
+    assert (scores["psnr"] > scores["psnr_of_blurry"] + 0.3).all()
+    pictures = jax.jit(task.pictures)(state, batch, keys[0])
+    assert {picture.shape for picture in pictures.values()} == {(2, 48, 48, 3)}
+
+    file = tmp_path / "mender.safetensors"
+    weights.write(file, *task.weights(state), origin="a test", licence="CC0-1.0")
+    network = weights.load(file)
+    given = weights.load(judge).variables["params"]
+    jax.tree.map(
+        np.testing.assert_array_equal, network.variables["params"]["judge"], given
+    )
+    # Its answer is what `basis` makes of a photo, its judge's what `kernels` draws.
+    for photo in (
+        picture(1, (37, 45)),
+        picture(1, (37, 45))[..., :1],
+        np.zeros((20, 33, 3), np.float32),
+    ):
+        found = ks.deblur(photo, "basis", weights=network)
+        assert found.image.shape == photo.shape and np.isfinite(found.image).all()
+        assert found.drawn.shape == (*photo.shape[:2], 3)
+    field = ks.find_field(picture(1, (37, 45)), network)
+    assert field.masks.shape == (1, 37, 45, 6)
+    solved = ks.deblur(photo, "basis", weights=network, solver="half-quadratic")
+    assert solved.image.shape == photo.shape
+
+
+def test_it_wants_a_judge(config):
+    other = config.copy_and_resolve_references()
+    other.model.judge = "two-heads"
+    with pytest.raises(UserError, match="name a Judge"):
+        build_task(other, build_descent(other, axis=None))
+
+
+def test_a_sharp_photo_comes_back():
+    photo = ks.read(SHAPES).pixels[:160, :160]
+    found = ks.deblur(photo, "basis", weights=weights.load("mender")).image
+    assert psnr(found[None], photo[None])[0] > 38
