@@ -13,11 +13,12 @@ import kernel_space_jax as ks
 from kernel_space_jax import weights
 from kernel_space_jax.cli import app
 from kernel_space_jax.datasets import Record
+from kernel_space_jax.deblur.automatic import share_of_map
 from kernel_space_jax.deblur.per_pixel import FOUND_NOISE, decided, likeliest
 from kernel_space_jax.evaluation.methods import from_weights
 from kernel_space_jax.metrics import best_shift, psnr
 from kernel_space_jax.models.two_heads import TwoHeads
-from kernel_space_jax.operators import uniform
+from kernel_space_jax.operators import KernelField, uniform
 from kernel_space_jax.solvers import half_quadratic, presets
 
 
@@ -77,7 +78,7 @@ def test_the_verbs_write_what_they_say(tmp_path, file):
     assert names == {BLURRY.name, f"{BLURRY.stem}_sheet.png"}
     before, after = ks.read(BLURRY), ks.read(tmp_path / "out" / BLURRY.name)
     assert before.pixels.shape == after.pixels.shape
-    # Its kernels are 3 of 9x9; the judge that comes along knows 64 of 33x33, and is
+    # Its kernels are 3 of 9x9; the mender that comes along knows 64 of 33x33, and is
     # asked about that of `map`.
     picture = tmp_path / "field.png"
     for weights_of, kernels in (["--weights", file], (3, 9, 9)), ([], (65, 33, 33)):
@@ -102,8 +103,10 @@ def test_mistakes_are_one_sentence(tmp_path, file):
     assert_one_sentence(kernel_space("deblur", BLURRY, *way), "no method 'guess'")
     own = kernel_space("deblur", BLURRY, "-o", BLURRY.parent)
     assert_one_sentence(own, "would overwrite its own input")
-    spare = kernel_space("deblur", BLURRY, "-o", out, "--weights", file)
-    assert_one_sentence(spare, "map uses no weights")
+    spare = ["-o", out, "--method", "map", "--weights", file]
+    assert_one_sentence(kernel_space("deblur", BLURRY, *spare), "map uses no weights")
+    blunt = kernel_space("deblur", BLURRY, "-o", out, "--weights", file)
+    assert_one_sentence(blunt, "auto needs those of a Mender or Judge")
     slow = ["-o", out, "--method", "selfdeblur", "--preset", "slow"]
     assert_one_sentence(kernel_space("deblur", BLURRY, *slow), "no preset 'slow'")
     still = kernel_space("deblur", BLURRY, "-o", out, "--trace")
@@ -125,6 +128,49 @@ def test_one_kernel_for_all(tmp_path):
     assert float(gain[0]) > 6
     with pytest.raises(ks.UserError, match="odd size from 3 to 128"):
         ks.deblur(ks.read(BLURRY).pixels, kernel_size=24)
+
+
+def test_two_kernels_are_not_taken_for_one():
+    """What the judge says decides whether one kernel is asked to explain the photo."""
+    photo = ks.read(BLURRY).pixels
+    one = ks.deblur(photo)
+    same = ks.deblur(photo, "map").image
+    assert float(psnr(one.image[None], same[None])[0]) > 45
+    assert one.kernel.shape == (33, 33) and one.drawn is None
+    still = ks.read(SHARP).pixels
+    half = photo.shape[1] // 2
+    both = np.concatenate([photo[:, :half], still[:, half:]], 1)
+    found = ks.deblur(both)
+    assert found.kernel is None and found.drawn.shape == both.shape
+    # The half that stands still is left alone, the other is not made worse.
+    assert (
+        float(psnr(found.image[None, :, half + 16 :], still[None, :, half + 16 :])[0])
+        > 38
+    )
+    before, after = (
+        float(
+            psnr(z[None, 16:-16, 16 : half - 16], still[None, 16:-16, 16 : half - 16])[
+                0
+            ]
+        )
+        for z in (both, found.image)
+    )
+    assert after > before
+
+
+def test_a_grey_photo_may_come_straight_from_a_sensor():
+    light = ks.read(BLURRY).pixels.mean(-1, keepdims=True) ** 2.2
+    found = ks.deblur(light)
+    assert found.image.shape == light.shape and found.kernel is not None
+
+
+def test_the_part_of_a_photo_that_has_the_last_kernel():
+    kernels = jnp.zeros((1, 3, 5, 5)).at[:, :, 2, 2].set(1).at[0, 2].set(1 / 25)
+    masks = jnp.zeros((1, 4, 10, 3)).at[..., :3, 0].set(1).at[..., 3:, 2].set(1)
+    assert share_of_map(KernelField(kernels, masks)) == pytest.approx(0.7)
+    # Where map found nothing, no blur at all is twice among the candidates.
+    kernels = kernels.at[0, 2].set(kernels[0, 0])
+    assert share_of_map(KernelField(kernels, masks)) == 1
 
 
 def test_a_kernel_for_each_tile():

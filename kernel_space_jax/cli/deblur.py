@@ -22,6 +22,7 @@ from kernel_space_jax.deblur import (
     check_method,
     deblur_all,
     find_solver,
+    shipped,
 )
 from kernel_space_jax.drawing import draw_field, kernel_picture
 from kernel_space_jax.operators import KernelField
@@ -29,7 +30,7 @@ from kernel_space_jax.operators.camera import GAMMA
 from kernel_space_jax.solvers.presets import PRESETS, find_preset
 
 Photos = Annotated[list[Path], typer.Argument(help="Blurry photos.")]
-WEIGHTS_HELP = "Of a judge or a two-headed network; the shipped judge by default."
+WEIGHTS_HELP = "Of a mender, judge or two-headed network; else the shipped mender."
 # Of the basis page: the height of a mixing map, and the least width.
 MAP_HEIGHT, PAGE_WIDTH = 60, 700
 
@@ -45,8 +46,8 @@ def deblur(
         Path | None,
         typer.Option(
             "--weights",
-            help="basis: of a judge or a two-headed network. kernel-space, nested: "
-            "of a kernel space. The shipped ones by default.",
+            help="auto, basis: of a mender or a judge; basis: of a two-headed network. "
+            "kernel-space, nested: of a kernel space. The shipped ones by default.",
         ),
     ] = None,
     kernel_size: Annotated[
@@ -71,8 +72,11 @@ def deblur(
         ),
     ] = None,
     gamma: Annotated[
-        float, typer.Option(min=0.1, help="basis: of the camera; 1 for linear photos.")
-    ] = GAMMA,
+        float | None,
+        typer.Option(
+            min=0.1, help="auto, basis: of the camera, 2.2; 1 for linear photos."
+        ),
+    ] = None,
     saturation: Annotated[
         bool, typer.Option(help="basis: clipped pixels say only that they are bright.")
     ] = True,
@@ -97,15 +101,16 @@ def deblur(
     if solver is not None:
         find_solver(solver)
     find_preset(preset)
-    if weight_file is None and method in SHIPPED:
-        weight_file = Path(SHIPPED[method])
-    network = weights.load(weight_file) if weight_file else None
+    network = weights.load(weight_file) if weight_file else shipped(method)
     check_method(method, network)
     if trace and method not in SEARCHES:
         raise ks.UserError(f"--trace shows a search; {method} is none")
     inputs = [ks.read(photo) for photo in photos]
     options: dict[str, Any] = {"tile": tile}
+    if method == "auto":
+        options["gamma"] = gamma
     if method == "basis":
+        gamma = GAMMA if gamma is None else gamma
         options |= {"solver": solver, "gamma": gamma, "saturates": saturation}
     else:
         options["kernel_size"] = kernel_size

@@ -2,6 +2,7 @@
 
 A blind method finds k in y alone:
 
+    auto            map or basis, as the photo has it (automatic.py)
     map             one kernel for the whole photo, coarse to fine (uniform.py)
     map-local       one for each tile of the photo, found in the same way
     basis           a network says how each pixel was blurred (per_pixel.py)
@@ -9,6 +10,7 @@ A blind method finds k in y alone:
                     x and k searched together, with priors (by_search.py)
 """
 
+from kernel_space_jax.deblur.automatic import deblur_automatically
 from kernel_space_jax.deblur.by_search import (
     LEARNED,
     SEARCHES,
@@ -28,6 +30,7 @@ from kernel_space_jax.deblur.photos import (
     check_method,
     deblur,
     deblur_all,
+    shipped,
 )
 from kernel_space_jax.deblur.result import TILE, Deblurred
 from kernel_space_jax.deblur.uniform import (
@@ -50,10 +53,12 @@ __all__ = [
     "check_method",
     "deblur",
     "deblur_all",
+    "deblur_automatically",
     "deblur_by_search",
     "deblur_locally",
     "deblur_per_pixel",
     "deblur_uniform",
     "find_field",
     "find_solver",
+    "shipped",
 ]

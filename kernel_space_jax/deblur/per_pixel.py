@@ -64,15 +64,20 @@ LEAST_MASK = 1e-6
 STILL = 0.99
 
 
-def find_field(photo: np.ndarray, network: Weights) -> KernelField:
-    """How each pixel of a photo (H, W, C) was blurred: a field for a batch of one."""
+def find_field(
+    photo: np.ndarray, network: Weights, gamma: float = GAMMA
+) -> KernelField:
+    """How each pixel of a photo (H, W, C) was blurred: a field for a batch of one.
+
+    The last kernel is that of `map`, where the network judges candidates.
+    """
     if not isinstance(network.module, FINDERS):
         finders = " or ".join(kind.__name__ for kind in FINDERS)
         raise UserError(
             f"these weights are of a {type(network.module).__name__}; "
             f"kernels are found by those of a {finders}"
         )
-    y = jnp.asarray(match_channels(photo, 3))[None]
+    y = _known(photo, gamma)
     others = ()
     if isinstance(network.module, Judge | Mender):
         h = blind_map(jnp.asarray(middle(photo, MAP_SIDE))[None]).h
@@ -115,11 +120,18 @@ def stillness(field: KernelField) -> jax.Array:
     return jnp.einsum("nhwb,nb->nhw", field.masks, nothing.astype(float))[..., None]
 
 
-def mended(photo: np.ndarray, field: KernelField, network: Weights) -> np.ndarray:
+def mended(
+    photo: np.ndarray, field: KernelField, network: Weights, gamma: float = GAMMA
+) -> np.ndarray:
     """What a Mender makes of a photo (H, W, C) by the field that it found."""
-    y = jnp.asarray(match_channels(photo, 3))[None]
-    x = np.asarray(_apply(network, y, *field, method="mend")[0])
-    return match_channels(np.clip(x, 0, 1), photo.shape[-1])
+    y = _known(photo, gamma)
+    x = np.clip(_apply(network, y, *field, method="mend")[0], 0, 1)
+    return match_channels(x ** (GAMMA / gamma), photo.shape[-1])
+
+
+def _known(photo: np.ndarray, gamma: float) -> jax.Array:
+    """The photo as a batch of what the networks know: colour, of the usual gamma."""
+    return jnp.asarray(match_channels(photo, 3))[None] ** (gamma / GAMMA)
 
 
 def _apply(network: Weights, *inputs: jax.Array, method: str | None) -> Any:
@@ -140,6 +152,7 @@ def deblur_per_pixel(
     saturates: bool = True,
     tile: int = TILE,
     tell: Tell = silent,
+    field: KernelField | None = None,
 ) -> Deblurred:
     """The sharp image behind a photo (H, W, C) in [0, 1], each pixel with its kernel.
 
@@ -147,7 +160,8 @@ def deblur_per_pixel(
     solver does, whose camera has this `gamma` and a sensor that clips (`saturates`).
     The network sees a photo of up to `tile` pixels a side as a whole; the solver, which
     wants few kernels at once, a tile of it at a time. `tell` hears how many of these
-    are done of how many.
+    are done of how many. A `field` that was found for a photo of one tile is not looked
+    for again.
     """
     photo = checked(photo)
     if solver is None and not isinstance(network.module, Mender):
@@ -162,21 +176,21 @@ def deblur_per_pixel(
 
     for place in seen:
         part = photo[place.rows, place.columns]
-        field = find_field(part, network)
-        if solver is None:
-            images.append(mended(part, field, network))
-            tell(len(images), len(seen))
-        else:
-            field = decided(field)
-            solve = partial(find_solver(solver), gamma=gamma, saturates=saturates)
-            still = np.asarray(stillness(field)[0])
-            x = _solved(part, field, solve, min(SOLVED, tile), heard)
-            images.append(still * part + (1 - still) * x)
+        if field is None or len(seen) > 1:
+            field = find_field(part, network, gamma)
         drawn.append(np.asarray(draw_field(field, jnp.asarray(part)[None])[0]))
-    size = photo.shape[:2]
+        if solver is None:
+            images.append(mended(part, field, network, gamma))
+            tell(len(images), len(seen))
+            continue
+        likely = decided(field)
+        solve = partial(find_solver(solver), gamma=gamma, saturates=saturates)
+        still = np.asarray(stillness(likely)[0])
+        x = _solved(part, likely, solve, min(SOLVED, tile), heard)
+        images.append(still * part + (1 - still) * x)
     return Deblurred(
         join(images, seen, photo.shape, overlap),
-        drawn=join(drawn, seen, (*size, 3), overlap),
+        drawn=join(drawn, seen, (*photo.shape[:2], 3), overlap),
     )
 
 

@@ -1,27 +1,40 @@
 """One function for every method: `ks.deblur`."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
+from kernel_space_jax.deblur.automatic import deblur_automatically
 from kernel_space_jax.deblur.by_search import LEARNED, SEARCHES, deblur_by_search
 from kernel_space_jax.deblur.per_pixel import FINDERS, deblur_per_pixel
 from kernel_space_jax.deblur.result import Deblurred
 from kernel_space_jax.deblur.uniform import deblur_locally, deblur_uniform
 from kernel_space_jax.errors import UserError
+from kernel_space_jax.models.judge import Judge
 from kernel_space_jax.models.kernel_space import KernelSpace
-from kernel_space_jax.weights import Weights
+from kernel_space_jax.models.mender import Mender
+from kernel_space_jax.weights import Weights, load
 
-METHODS = ("map", "map-local", "basis", *SEARCHES)
+METHODS = ("auto", "map", "map-local", "basis", *SEARCHES)
 # The networks that each method may have, of which it needs one.
-NETWORKS = {"basis": FINDERS, **dict.fromkeys(LEARNED, (KernelSpace,))}
+NETWORKS = {
+    "auto": (Mender, Judge),
+    "basis": FINDERS,
+    **dict.fromkeys(LEARNED, (KernelSpace,)),
+}
 # The weights that come with the package for it.
-SHIPPED = {"basis": "judge", **dict.fromkeys(LEARNED, "kernel-space")}
+SHIPPED = {
+    "auto": "mender",
+    "basis": "mender",
+    **dict.fromkeys(LEARNED, "kernel-space"),
+}
 
 
 def deblur(
     photos: np.ndarray,
-    method: str = "map",
+    method: str = METHODS[0],
     *,
     weights: Weights | None = None,
     **options: Any,
@@ -29,15 +42,19 @@ def deblur(
     """The sharp image behind a photo (H, W, C) in [0, 1], or those behind (n, H, W, C).
 
     What is found of a stack is stacked too. `weights` are those of the network that
-    the method needs: a judge or a two-headed one for basis, a kernel space for
-    kernel-space and nested. Options are those of `deblur_uniform`, `deblur_locally`,
+    the method needs, by default the shipped ones: a mender or a judge for auto and
+    basis, a two-headed network for basis, a kernel space for kernel-space and nested.
+    Options are those of `deblur_automatically`, `deblur_uniform`, `deblur_locally`,
     `deblur_per_pixel` and `deblur_by_search`.
     """
     if photos.ndim == 3:
         return deblur_all(photos[None], method, weights=weights, **options)[0]
     columns = zip(*deblur_all(photos, method, weights=weights, **options), strict=True)
     return Deblurred(
-        *(None if values[0] is None else np.stack(values) for values in columns)  # type: ignore[arg-type]
+        *(
+            None if any(value is None for value in values) else np.stack(values)
+            for values in columns
+        )  # type: ignore[arg-type]
     )
 
 
@@ -49,13 +66,22 @@ def deblur_all(
     **options: Any,
 ) -> list[Deblurred]:
     """The sharp images behind photos (n, H, W, C), one by one or searched together."""
+    weights = weights or shipped(method)
     check_method(method, weights)
     if method in SEARCHES:
         return deblur_by_search(photos, method, space=weights, **options)
-    if weights is not None:
-        return [deblur_per_pixel(photo, weights, **options) for photo in photos]
-    run = deblur_locally if method == "map-local" else deblur_uniform
+    run: Callable[..., Deblurred] = {
+        "auto": partial(deblur_automatically, network=weights),
+        "map": deblur_uniform,
+        "map-local": deblur_locally,
+        "basis": partial(deblur_per_pixel, network=weights),
+    }[method]
     return [run(photo, **options) for photo in photos]
+
+
+def shipped(method: str) -> Weights | None:
+    """The weights that come with the package for a method, where it needs any."""
+    return load(SHIPPED[method]) if method in SHIPPED else None
 
 
 def check_method(method: str, weights: Weights | None) -> None:

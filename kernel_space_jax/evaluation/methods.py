@@ -19,6 +19,8 @@ from kernel_space_jax.deblur import (
     FINDERS,
     LEARNED,
     SEARCHES,
+    SHIPPED,
+    deblur_automatically,
     deblur_by_search,
     deblur_locally,
     deblur_per_pixel,
@@ -134,6 +136,12 @@ def _found_blur(network: weights.Weights, record: Record) -> Restored:
     return Restored(deblur_per_pixel(observed(record), network).image)
 
 
+def automatic(record: Record) -> Restored:
+    """What `kernel-space deblur` makes of a photo by default."""
+    found = deblur_automatically(observed(record), weights.load(SHIPPED["auto"]))
+    return Restored(found.image, found.kernel)
+
+
 def blind_uniform(record: Record) -> Restored:
     """One kernel for the photo, found in it, and so is its size."""
     found = deblur_uniform(observed(record))
@@ -167,6 +175,7 @@ METHODS: dict[str, Callable[[Record], Restored]] = {
     "known-kernel": known_kernel,
     "known-code": known_code,
     "wiener": wiener,
+    "auto": automatic,
     "map": blind_uniform,
     "map-size-known": blind_uniform_of_size,
     "map-local": blind_local,
