@@ -9,13 +9,13 @@ for set in levin:levin09 pairs:gopro kohler:kohler; do
   python scripts/prepare_outside.py "${set%%:*}:data/${set##*:}" -o "outside/${set##*:}"
 done
 score --data levin:data/levin09 --method blurry --method known-kernel \
-  --method map --method map-size-known --method pixel-kernel-quick \
+  --method map --method map-size-known --method auto --method pixel-kernel-quick \
   --method selfdeblur-quick \
   --results skimage-rl=outside/levin09 \
   --results inputs=data/levin09/blurry \
   -o runs/levin --title "Levin, 8 of the 32 images"
 score --data images:data/kodak24 --protocol shaken --method blurry \
-  --method known-kernel --method map --method map-size-known \
+  --method known-kernel --method map --method map-size-known --method auto \
   -o runs/shaken --title "Shaken, 8 Kodak images"
 score --data images:data/bsds500 --protocol in-space --limit 8 --method blurry \
   --method map --method kernel-space-quick --method known-code \
@@ -35,11 +35,14 @@ score --data levin:data/levin09 --protocol levin-transfer --method blurry \
 score --data kohler:data/kohler --protocol kohler-proxy --method blurry \
   --method map --method map-local \
   --results skimage-unsharp=outside/kohler -o runs/kohler --title "Köhler, proxy"
+score --data kohler:data/kohler --protocol kohler-proxy --method blurry \
+  --method map --method auto -o runs/kohler-auto \
+  --title "Köhler, proxy, deblur by default"
 score --data pairs:data/gopro --protocol aligned --method blurry \
   --method map --method map-local --results skimage-unsharp=outside/gopro \
   -o runs/gopro-aligned --title "GoPro, 11 training pairs, aligned"
-score --data pairs:data/gopro --protocol aligned --method blurry --weights judge \
-  -o runs/gopro-judge \
+score --data pairs:data/gopro --protocol aligned --method blurry --weights mender \
+  --method auto -o runs/gopro-mender \
   --title "GoPro, 11 training pairs, kernels found for each pixel"
 for set in bsds500 kodak24; do
   score --data "images:data/$set" --protocol non-blind --limit 20 \
@@ -48,7 +51,7 @@ for set in bsds500 kodak24; do
     -o "runs/non-blind-$set" --title "Known per-pixel blur, $set"
 done
 score --data images:data/bsds500 --protocol non-blind --limit 20 --method blurry \
-  --weights judge --weights two-heads --method map --method map-local \
+  --weights mender --weights judge --weights two-heads --method auto --method map --method map-local \
   --method half-quadratic -o runs/blind-bsds500 --title "Per-pixel blur that was found, bsds500"
 score --data images:data/kodak24 --method blurry --method known-kernel \
   --sweep noise,kernel-length,jpeg,gamma --limit 4 \
