@@ -9,7 +9,6 @@ from test_cli import SHAPES
 import kernel_space_jax as ks
 from kernel_space_jax import UserError, weights
 from kernel_space_jax.deblur.per_pixel import stillness
-from kernel_space_jax.metrics import psnr
 from kernel_space_jax.models.judge import Judge, undone
 from kernel_space_jax.operators import KernelField, uniform
 from kernel_space_jax.operators.camera import to_light, to_photo

@@ -164,8 +164,9 @@ def deblur_per_pixel(
     for again.
     """
     photo = checked(photo)
-    if solver is None and not isinstance(network.module, Mender):
-        solver = DEFAULT_SOLVER
+    mends = solver is None and isinstance(network.module, Mender)
+    solve = find_solver(solver or DEFAULT_SOLVER)
+    solve = partial(solve, gamma=gamma, saturates=saturates)
     overlap = min(OVERLAP, tile // 4)
     seen = tiles(photo.shape[:2], tile, overlap)
     images: list[np.ndarray] = []
@@ -179,12 +180,11 @@ def deblur_per_pixel(
         if field is None or len(seen) > 1:
             field = find_field(part, network, gamma)
         drawn.append(np.asarray(draw_field(field, jnp.asarray(part)[None])[0]))
-        if solver is None:
+        if mends:
             images.append(mended(part, field, network, gamma))
             tell(len(images), len(seen))
             continue
         likely = decided(field)
-        solve = partial(find_solver(solver), gamma=gamma, saturates=saturates)
         still = np.asarray(stillness(likely)[0])
         x = _solved(part, likely, solve, min(SOLVED, tile), heard)
         images.append(still * part + (1 - still) * x)

@@ -1,7 +1,5 @@
 """One function for every method: `ks.deblur`."""
 
-from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -70,13 +68,11 @@ def deblur_all(
     check_method(method, weights)
     if method in SEARCHES:
         return deblur_by_search(photos, method, space=weights, **options)
-    run: Callable[..., Deblurred] = {
-        "auto": partial(deblur_automatically, network=weights),
-        "map": deblur_uniform,
-        "map-local": deblur_locally,
-        "basis": partial(deblur_per_pixel, network=weights),
-    }[method]
-    return [run(photo, **options) for photo in photos]
+    if weights is None:
+        find = deblur_locally if method == "map-local" else deblur_uniform
+        return [find(photo, **options) for photo in photos]
+    ask = deblur_automatically if method == "auto" else deblur_per_pixel
+    return [ask(photo, weights, **options) for photo in photos]
 
 
 def shipped(method: str) -> Weights | None:
