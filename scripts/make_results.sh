@@ -9,13 +9,13 @@ for set in levin:levin09 pairs:gopro kohler:kohler; do
   python scripts/prepare_outside.py "${set%%:*}:data/${set##*:}" -o "outside/${set##*:}"
 done
 score --data levin:data/levin09 --method blurry --method known-kernel \
-  --method map --method map-size-known --method auto --method pixel-kernel-quick \
+  --method map --method map-size-known --method pixel-kernel-quick \
   --method selfdeblur-quick \
   --results skimage-rl=outside/levin09 \
   --results inputs=data/levin09/blurry \
   -o runs/levin --title "Levin, 8 of the 32 images"
 score --data images:data/kodak24 --protocol shaken --method blurry \
-  --method known-kernel --method map --method map-size-known --method auto \
+  --method known-kernel --method map --method map-size-known \
   -o runs/shaken --title "Shaken, 8 Kodak images"
 score --data images:data/bsds500 --protocol in-space --limit 8 --method blurry \
   --method map --method kernel-space-quick --method known-code \

@@ -158,12 +158,6 @@ def test_two_kernels_are_not_taken_for_one():
     assert after > before
 
 
-def test_a_grey_photo_may_come_straight_from_a_sensor():
-    light = ks.read(BLURRY).pixels.mean(-1, keepdims=True) ** 2.2
-    found = ks.deblur(light)
-    assert found.image.shape == light.shape and found.kernel is not None
-
-
 def test_the_part_of_a_photo_that_has_the_last_kernel():
     kernels = jnp.zeros((1, 3, 5, 5)).at[:, :, 2, 2].set(1).at[0, 2].set(1 / 25)
     masks = jnp.zeros((1, 4, 10, 3)).at[..., :3, 0].set(1).at[..., 3:, 2].set(1)

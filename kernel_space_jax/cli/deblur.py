@@ -72,11 +72,9 @@ def deblur(
         ),
     ] = None,
     gamma: Annotated[
-        float | None,
-        typer.Option(
-            min=0.1, help="auto, basis: of the camera, 2.2; 1 for linear photos."
-        ),
-    ] = None,
+        float,
+        typer.Option(min=0.1, help="auto, basis: of the camera; 1 for linear photos."),
+    ] = GAMMA,
     saturation: Annotated[
         bool, typer.Option(help="basis: clipped pixels say only that they are bright.")
     ] = True,
@@ -110,7 +108,6 @@ def deblur(
     if method == "auto":
         options["gamma"] = gamma
     if method == "basis":
-        gamma = GAMMA if gamma is None else gamma
         options |= {"solver": solver, "gamma": gamma, "saturates": saturation}
     else:
         options["kernel_size"] = kernel_size

@@ -2,7 +2,8 @@
 
 `map` is the best of these methods where the blur is the same everywhere and it finds
 its kernel, and harms the photo where not. It cannot tell these cases apart, but the
-judge can: it is asked about map's kernel beside many others, at each place.
+judge can: it is asked about map's kernel beside many others, at each place. It knows
+photos in colour; a grey one, which may as well come straight from a sensor, is map's.
 """
 
 import jax.numpy as jnp
@@ -16,8 +17,8 @@ from kernel_space_jax.operators.camera import GAMMA
 from kernel_space_jax.weights import Weights
 
 # The part of a photo where map's kernel is the likeliest, if it is the right one for
-# all of it: 0.85 and more where it is, 0.7 and less where it is not, on photos that we
-# blurred, Levin's and the middles of GoPro's.
+# all of it: 0.85 and more where it is, 0.7 and less where it is not, on a few photos
+# that we blurred and the middles of GoPro's.
 EVERYWHERE = 0.8
 
 
@@ -26,31 +27,24 @@ def deblur_automatically(
     network: Weights,
     *,
     kernel_size: int | None = None,
-    gamma: float | None = None,
+    gamma: float = GAMMA,
     tile: int = TILE,
     tell: Tell = silent,
 ) -> Deblurred:
     """The sharp image behind a photo (H, W, C) in [0, 1], by `map` or by `basis`.
 
-    The weights are those of a Mender or a Judge. `gamma` is the camera's, as a rule
-    2.2; a grey photo may also come straight from a sensor (1), and is taken for what
-    the judge is the surer of. A `kernel_size` asks for one kernel.
+    The weights are those of a Mender or a Judge, `gamma` is the camera's. A
+    `kernel_size` asks for one kernel.
     """
-    if kernel_size is not None:
+    if kernel_size is not None or photo.shape[-1] < 3:
         return deblur_uniform(photo, kernel_size, tile=tile, tell=tell)
     photo = checked(photo)
-    seen = middle(photo, tile)
-    usual = (GAMMA,) if photo.shape[-1] == 3 else (GAMMA, 1.0)
-    gammas = usual if gamma is None else (gamma,)
-    fields = [find_field(seen, network, gamma) for gamma in gammas]
-    shares = [share_of_map(field) for field in fields]
-    best = int(np.argmax(shares))
-    field = fields[best]
-    if shares[best] > EVERYWHERE:
+    field = find_field(middle(photo, tile), network, gamma)
+    if share_of_map(field) > EVERYWHERE:
         h = field.kernels[0, -1]
         return Deblurred(undo(photo, h, tile=tile, tell=tell), np.asarray(h))
     return deblur_per_pixel(
-        photo, network, gamma=gammas[best], tile=tile, tell=tell, field=field
+        photo, network, gamma=gamma, tile=tile, tell=tell, field=field
     )
 
 
