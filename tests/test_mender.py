@@ -5,9 +5,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from evaluation_data import picture
+from test_cli import SHAPES
 
 import kernel_space_jax as ks
 from kernel_space_jax import UserError, weights
+from kernel_space_jax.metrics import psnr
 from kernel_space_jax.models.judge import Judge, place, undone
 from kernel_space_jax.models.mender import SCALE, guide
 from kernel_space_jax.synthesis.centres import shake_centres
@@ -112,3 +114,9 @@ def test_it_wants_a_judge(config):
     other.model.judge = "two-heads"
     with pytest.raises(UserError, match="name a Judge"):
         build_task(other, build_descent(other, axis=None))
+
+
+def test_a_sharp_photo_comes_back():
+    photo = ks.read(SHAPES).pixels[:160, :160]
+    found = ks.deblur(photo, "basis", weights=weights.load("mender")).image
+    assert psnr(found[None], photo[None])[0] > 38
