@@ -2,8 +2,8 @@
 
 A judge is asked about the kernels that it knows and the one that `map` finds in the
 middle of the photo. Where the blur is the same everywhere that is nearer to the truth
-than any made beforehand, and where it is wrong the judge says so. A non-blind solver
-for the field that was found then gives the sharp image.
+than any made beforehand, and where it is wrong the judge says so. A mender that
+knows how unsure the judge is, or a non-blind solver, then gives the sharp image.
 """
 
 import os
