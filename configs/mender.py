@@ -5,6 +5,9 @@ good, as for the judge (docs/training.md):
 
     kernel-space train --config configs/mender.py --workdir runs/mender \\
       --config.data.train="('images:FOLDER',)" --config.data.leaves=0.2
+
+A run of 2400 steps won a little more on blur that we made, and made photos of a camera
+worse that had hardly moved.
 """
 
 from kernel_space_jax.training.config import Config, defaults
@@ -17,16 +20,17 @@ def get_config() -> Config:
     config.data.blur = "scene"
     config.data.objects = 2
     config.data.still = 0.3
+    config.data.soft = 0.5
     config.data.grain = (0.1, 4.0)
     config.data.crop = 128
     config.data.validation_size = 32
     config.batch_size = 4
-    config.steps = 4_000
+    config.steps = 600
     config.learning_rate = 1e-3
     config.schedule = "cosine"
     config.clip_norm = 1.0
     config.ema = 0.998
-    config.log_every = 50
-    config.evaluate_every = 500
-    config.checkpoint_every = 250
+    config.log_every = 25
+    config.evaluate_every = 200
+    config.checkpoint_every = 200
     return config

@@ -92,6 +92,22 @@ def test_leaves_stand_in_for_photos(config):
     assert (np.std(made[~kept], (1, 2, 3)) > 0.02).all()
 
 
+def test_half_of_the_photos_are_soft(config):
+    """They keep their mean and lose their finest detail; the others are as given."""
+    config = config.copy_and_resolve_references()
+    config.data.blur = "none"
+    config.data.soft = 0.5
+    keys = jax.random.split(jax.random.key(4), 40)
+    grain = np.random.default_rng(0).integers(64, 192, (48, 48, 3), np.uint8)
+    photos = jnp.broadcast_to(grain, (40, 48, 48, 3))
+    made = jax.jit(preparation(config.data))({"sharp": photos}, keys)["sharp"]
+    kept = np.asarray((jnp.abs(made - grain / 255) < 1e-6).all((1, 2, 3)))
+    assert 0.3 < kept.mean() < 0.7
+    assert np.abs(np.mean(made, (1, 2, 3)) - grain.mean() / 255).max() < 0.01
+    steps = np.abs(np.diff(made, axis=1)).mean((1, 2, 3))
+    assert (steps[~kept] < 0.97 * steps[kept].min()).all()
+
+
 @pytest.fixture(scope="module")
 def start(config):
     config = config.copy_and_resolve_references()

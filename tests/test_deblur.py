@@ -13,13 +13,13 @@ import kernel_space_jax as ks
 from kernel_space_jax import weights
 from kernel_space_jax.cli import app
 from kernel_space_jax.datasets import Record
-from kernel_space_jax.deblur.automatic import share_of_map
-from kernel_space_jax.deblur.per_pixel import FOUND_NOISE, decided, likeliest
+from kernel_space_jax.deblur.per_pixel import believed, share_of_map
 from kernel_space_jax.evaluation.methods import from_weights
 from kernel_space_jax.metrics import best_shift, psnr
 from kernel_space_jax.models.two_heads import TwoHeads
 from kernel_space_jax.operators import KernelField, uniform
 from kernel_space_jax.solvers import half_quadratic, presets
+from kernel_space_jax.solvers.found import FOUND_NOISE, decided, likeliest
 
 
 @pytest.fixture(scope="module")
@@ -165,6 +165,19 @@ def test_the_part_of_a_photo_that_has_the_last_kernel():
     # Where map found nothing, no blur at all is twice among the candidates.
     kernels = kernels.at[0, 2].set(kernels[0, 0])
     assert share_of_map(KernelField(kernels, masks)) == 1
+
+
+def test_a_kernel_that_is_the_likeliest_in_few_places_has_no_say():
+    kernels = jnp.zeros((1, 3, 5, 5)).at[:, :, 2, :3].set(1 / 3)
+    likely = jnp.array([0.1, 0.3, 0.6])
+    masks = jnp.broadcast_to(likely, (1, 4, 10, 3))
+    wide = KernelField(kernels, masks.at[:, :, :4].set(likely[::-1]))
+    np.testing.assert_array_equal(believed(wide).masks, wide.masks)
+    narrow = KernelField(kernels, masks.at[:, :, :6].set(likely[::-1]))
+    kept = believed(narrow).masks
+    np.testing.assert_array_equal(kept[..., 2], 0)
+    np.testing.assert_allclose(kept[0, 0, 0], [2 / 3, 1 / 3, 0], rtol=1e-5)
+    np.testing.assert_allclose(kept[0, 0, 9], [1 / 4, 3 / 4, 0], rtol=1e-5)
 
 
 def test_a_kernel_for_each_tile():

@@ -8,10 +8,10 @@ from test_cli import SHAPES
 
 import kernel_space_jax as ks
 from kernel_space_jax import UserError, weights
-from kernel_space_jax.deblur.per_pixel import stillness
 from kernel_space_jax.models.judge import Judge, undone
 from kernel_space_jax.operators import KernelField, uniform
 from kernel_space_jax.operators.camera import to_light, to_photo
+from kernel_space_jax.solvers.found import stillness
 from kernel_space_jax.synthesis.centres import shake_centres
 from kernel_space_jax.training.config import build_descent, build_task, defaults
 from kernel_space_jax.training.data import preparation

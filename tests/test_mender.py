@@ -10,7 +10,7 @@ from test_cli import SHAPES
 import kernel_space_jax as ks
 from kernel_space_jax import UserError, weights
 from kernel_space_jax.metrics import psnr
-from kernel_space_jax.models.judge import Judge, place, undone
+from kernel_space_jax.models.judge import Judge, in_grey, place, undone
 from kernel_space_jax.models.mender import SCALE, guide
 from kernel_space_jax.synthesis.centres import shake_centres
 from kernel_space_jax.training.config import build_descent, build_task, defaults
@@ -52,8 +52,9 @@ def test_the_guide_is_the_mean_of_what_each_candidate_leaves(kernels):
     """Beside the sums written out, and its last group is not filled with ghosts."""
     y = jnp.asarray(picture(0, (40, 48)))[None]
     masks = jax.nn.softmax(jax.random.normal(jax.random.key(1), (1, 40, 48, 5)))
-    told = jax.jit(guide, static_argnums=3)(y, kernels[None], masks, 2.2)
-    assert told.shape == (1, 40, 48, 8)
+    solved = jax.random.uniform(jax.random.key(2), (1, 40, 48, 1))
+    told = jax.jit(guide, static_argnums=4)(y, kernels[None], masks, solved, 2.2)
+    assert told.shape == (1, 40, 48, 9)
     shown = undone(y, kernels[None])
     change = SCALE * place(y)[2][:, None] * (shown[..., :2] - shown[..., 2:])
     q = jnp.moveaxis(masks, -1, 1)[..., None]
@@ -66,8 +67,9 @@ def test_the_guide_is_the_mean_of_what_each_candidate_leaves(kernels):
         strict=True,
     ):
         np.testing.assert_allclose(part, wanted, atol=2e-3)
-    np.testing.assert_array_equal(told[..., 6], masks[..., 0])
-    np.testing.assert_array_equal(told[..., 7], masks.max(-1))
+    np.testing.assert_allclose(told[..., 6:7], SCALE * (solved - in_grey(y)), atol=1e-6)
+    np.testing.assert_array_equal(told[..., 7], masks[..., 0])
+    np.testing.assert_array_equal(told[..., 8], masks.max(-1))
 
 
 def test_it_learns_beside_a_judge_that_stays(config, judge, tmp_path):
@@ -79,9 +81,9 @@ def test_it_learns_beside_a_judge_that_stays(config, judge, tmp_path):
     # A fresh one answers its input.
     scores = jax.jit(task.evaluate)(state, batch, keys[0])
     np.testing.assert_allclose(scores["psnr"], scores["psnr_of_blurry"], rtol=1e-5)
-    step = jax.jit(lambda state: task.step(state, batch, keys[0]))
-    for _ in range(30):
-        state, _ = step(state)
+    step = jax.jit(lambda state, key: task.step(state, batch, key))
+    for key in jax.random.split(keys[1], 10):
+        state, _ = step(state, key)
     scores = jax.jit(task.evaluate)(state, batch, keys[0])
     assert (scores["psnr"] > scores["psnr_of_blurry"] + 0.3).all()
     pictures = jax.jit(task.pictures)(state, batch, keys[0])

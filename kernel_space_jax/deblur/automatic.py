@@ -6,13 +6,15 @@ judge can: it is asked about map's kernel beside many others, at each place. It 
 photos in colour; a grey one, which may as well come straight from a sensor, is map's.
 """
 
-import jax.numpy as jnp
 import numpy as np
 
-from kernel_space_jax.deblur.per_pixel import deblur_per_pixel, find_field
+from kernel_space_jax.deblur.per_pixel import (
+    deblur_per_pixel,
+    find_field,
+    share_of_map,
+)
 from kernel_space_jax.deblur.result import TILE, Deblurred, Tell, checked, silent
 from kernel_space_jax.deblur.uniform import deblur_uniform, middle, undo
-from kernel_space_jax.operators import KernelField
 from kernel_space_jax.operators.camera import GAMMA
 from kernel_space_jax.weights import Weights
 
@@ -46,12 +48,3 @@ def deblur_automatically(
     return deblur_per_pixel(
         photo, network, gamma=gamma, tile=tile, tell=tell, field=field
     )
-
-
-def share_of_map(field: KernelField) -> float:
-    """The part of the pixels for which the last kernel is the likeliest."""
-    # Where nothing moved, map's kernel is also the first.
-    last = jnp.argmax(field.masks[0], -1) == field.masks.shape[-1] - 1
-    first = jnp.argmax(field.masks[0], -1) == 0
-    same = jnp.max(field.kernels[0, -1]) == 1
-    return float(jnp.mean(last | (first & same)))

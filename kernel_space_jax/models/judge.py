@@ -169,11 +169,16 @@ def place(y: Array, gamma: float = 2.2) -> tuple[Array, Array, Array]:
 
     Each is (N, H, W, 1).
     """
-    plane = jnp.mean(jnp.power(jnp.maximum(y, 0), gamma), -1, keepdims=True)
-    seen = _photo(plane, gamma)
+    seen = in_grey(y, gamma)
     mean = smooth(seen, PLACE)
     contrast = jnp.sqrt(smooth(jnp.square(seen - mean), PLACE) + FAINT**2)
     return seen, mean, contrast
+
+
+def in_grey(y: Array, gamma: float = 2.2) -> Array:
+    """The photo of the mean of the colours' light: (N, H, W, C) -> (N, H, W, 1)."""
+    light = jnp.power(jnp.maximum(y, 0), gamma)
+    return _photo(jnp.mean(light, -1, keepdims=True), gamma)
 
 
 def _photo(light: Array, gamma: float) -> Array:

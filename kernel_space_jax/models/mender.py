@@ -5,10 +5,11 @@ undoing each would leave there, x_t. No kernel is ever quite right, and to resto
 the likeliest alone is to ring where it is wrong. The x of least mean square error is
 the mean of x given y; a U-Net is taught to say it from what is known at each pixel:
 
-    x = y + U( y, sum_t q_t x_t, sqrt var_t x_t, the same of q_t^3, q_still, max_t q_t )
+    x = y + U( y, s, sum_t q_t x_t, sqrt var_t x_t, sum_t q_t^3 x_t, q_still, max q )
 
-all but y less what y is there. It learns by itself how far to believe which, and that
-a photo which stands still is to be left alone. This is not of a paper.
+all but y less what y is there; s is what a solver makes of the likeliest kernels
+(solvers/found.py). It learns by itself how far to believe which, and that a photo which
+stands still is to be left alone. This is not of a paper.
 """
 
 import flax.linen as nn
@@ -47,21 +48,28 @@ class Mender(nn.Module):
             self.restorer_width, self.scales, self.blocks, self.dtype
         )
 
-    def __call__(self, y: Array) -> Array:
-        return self.mend(y, *self.judge(y))
+    def __call__(self, y: Array, solved: Array) -> Array:
+        return self.mend(y, *self.judge(y), solved)
 
     def find(self, y: Array, others: Array | None = None) -> tuple[Array, Array]:
         """What the judge says."""
         return self.judge(y, others)
 
-    def mend(self, y: Array, kernels: Array, masks: Array) -> Array:
-        """x by what the judge said: kernels (N, T, s, s), the first none, and masks."""
-        return self.restorer(y, lax.stop_gradient(guide(y, kernels, masks, self.gamma)))
+    def mend(self, y: Array, kernels: Array, masks: Array, solved: Array) -> Array:
+        """x by what the judge said and what a solver made of it.
+
+        The kernels are (N, T, s, s), the first none; `solved` is grey (N, H, W, 1).
+        """
+        return self.answer(y, guide(y, kernels, masks, solved, self.gamma))
+
+    def answer(self, y: Array, told: Array) -> Array:
+        """x by all that the U-Net is told."""
+        return self.restorer(y, told)
 
 
-def guide(y: Array, kernels: Array, masks: Array, gamma: float) -> Array:
-    """What is told to the U-Net beside y (N, H, W, 3): (N, H, W, 8)."""
-    _, _, contrast = place(y, gamma)
+def guide(y: Array, kernels: Array, masks: Array, solved: Array, gamma: float) -> Array:
+    """What is told to the U-Net beside y (N, H, W, 3): (N, H, W, 9)."""
+    seen, _, contrast = place(y, gamma)
     count = kernels.shape[1]
     # The last group is filled up with candidates that have no share in it.
     total = -(-count // TOGETHER) * TOGETHER
@@ -91,7 +99,10 @@ def guide(y: Array, kernels: Array, masks: Array, gamma: float) -> Array:
     mean, square, decided = jnp.split(sums, 3, -1)
     decided = decided / jnp.sum(masks**DECIDED, -1, keepdims=True)
     spread = jnp.sqrt(jnp.maximum(square - jnp.square(mean), 0) + TINY)
-    told = SCALE * contrast * jnp.concatenate([mean, spread, decided], -1)
-    return jnp.concatenate(
-        [told, masks[..., :1], jnp.max(masks, -1, keepdims=True)], -1
-    )
+    told = [
+        SCALE * contrast * jnp.concatenate([mean, spread, decided], -1),
+        SCALE * (solved - seen),
+        masks[..., :1],
+        jnp.max(masks, -1, keepdims=True),
+    ]
+    return lax.stop_gradient(jnp.concatenate(told, -1))

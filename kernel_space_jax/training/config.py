@@ -60,6 +60,9 @@ def defaults(task: str) -> Config:
     config.data.pipeline = "grain"  # or "tf"
     config.data.workers = 0  # processes that read; 0: threads of this one
     config.data.leaves = 0.0  # the part of sharp images that dead leaves stand in for
+    # Half of the sharp images keep this part of their resolution or more: no camera's
+    # photo is as sharp as its pixels.
+    config.data.soft = 1.0
     # Blur made on the device where the data has none: one camera "shake" for an image,
     # a "scene" whose objects all move differently, or "none".
     config.data.blur = "shake"
@@ -157,7 +160,7 @@ def build_descent(config: Config, axis: str | None) -> Descent:
         raise UserError(f"schedule={config.schedule!r} is unknown; there are {known}")
     options: dict[str, Any] = dict(config.schedule_options)
     if config.schedule == "cosine":
-        options.setdefault("decay_steps", config.steps)
+        options.setdefault("decay_steps", config.steps * config.model.get("echoes", 1))
     try:
         schedule = SCHEDULES[config.schedule](config.learning_rate, **options)
     except TypeError as error:

@@ -18,6 +18,7 @@ from jax import Array
 from kernel_space_jax.errors import UserError
 from kernel_space_jax.synthesis import blur_uniform, dead_leaves, scene, shake_kernel
 from kernel_space_jax.synthesis.camera import PHOTON, READ
+from kernel_space_jax.synthesis.degradations import resample
 from kernel_space_jax.training.devices import HostBatch
 from kernel_space_jax.training.task import Batch, Config
 
@@ -157,6 +158,8 @@ def preparation(data: Config) -> Callable[[Batch, Array], Batch]:
         if x is None or data.leaves:
             drawn = jax.vmap(lambda key: dead_leaves(key, (side, side)))(keys[:, 0])
             x = drawn if x is None else _some(data.leaves, keys[:, 0], drawn, x)
+        if data.soft < 1:
+            x = jax.vmap(partial(_soft, data.soft))(keys[:, 0], x)
         return batch | jax.vmap(partial(blur, data))(keys[:, 1], x)
 
     return prepare
@@ -166,6 +169,14 @@ def _some(share: float, keys: Array, images: Array, others: Array) -> Array:
     """Each of the images with the probability `share`, else the other: (N, ...)."""
     chance = jax.vmap(lambda key: jax.random.uniform(jax.random.fold_in(key, 0)))(keys)
     return jnp.where((chance < share)[:, None, None, None], images, others)
+
+
+def _soft(least: float, key: Array, x: Array) -> Array:
+    """x, or with even chances x with from `least` to all of its resolution."""
+    key, kind = jax.random.split(jax.random.fold_in(key, 1))
+    scale = jax.random.uniform(key, minval=2 * least - 1, maxval=1.0)
+    soft = resample(x, jnp.maximum(scale, least), cubic=jax.random.bernoulli(kind))
+    return jnp.where(scale < least, x, jnp.clip(soft, 0, 1))
 
 
 def _unblurred(data: Config, key: Array, x: Array) -> Batch:

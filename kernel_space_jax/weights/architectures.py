@@ -316,7 +316,10 @@ ARCHITECTURES: dict[str, Architecture] = {
         Judge, _infer_none, lambda module: {}, lambda shapes: (_image(3, 32),)
     ),
     "mender": Architecture(
-        Mender, _infer_none, lambda module: {}, lambda shapes: (_image(3, 32),)
+        Mender,
+        _infer_none,
+        lambda module: {},
+        lambda shapes: (_image(3, 32), _image(1, 32)),
     ),
     "vgg19": Architecture(
         VGG19,

@@ -4,28 +4,49 @@
 
 over photos x with synthesised blur: the PSNR, so that a photo which has little to be
 mended counts as much as one that has a lot. The judge is given, and stays as it is.
+
+What the U-Net is told takes far longer to find out than the U-Net to learn from it. So
+it is told everything about a batch once, and learns from it several times, mirrored and
+turned; Choi et al., "Faster Neural Network Training with Data Echoing" (2019).
 """
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+import jax
 import jax.numpy as jnp
-from jax import Array
+from jax import Array, lax
 from ml_collections import ConfigDict
 
 from kernel_space_jax import weights
 from kernel_space_jax.drawing import draw_field
 from kernel_space_jax.errors import UserError
 from kernel_space_jax.metrics import psnr, ssim
-from kernel_space_jax.models.judge import Judge
-from kernel_space_jax.models.mender import Mender
+from kernel_space_jax.models.judge import Judge, in_grey
+from kernel_space_jax.models.mender import Mender, guide
 from kernel_space_jax.operators import KernelField
+from kernel_space_jax.solvers.found import (
+    decided,
+    found_noise,
+    half_quadratic_found,
+    likeliest,
+)
+from kernel_space_jax.synthesis import shake_kernel
 from kernel_space_jax.training.initial import given, like_he
 from kernel_space_jax.training.optimise import Descent, Params, Player
-from kernel_space_jax.training.task import Batch, Config, Metrics
+from kernel_space_jax.training.task import Batch, Config, Metrics, example_keys
 
 # e, and the pixels along the border that lack what was blurred into them.
 FLOOR, BORDER = 1e-5, 8
+# Kernels that the solver is given: a crop has fewer than a photo.
+LIKELIEST = 8
+# The eight ways to lay down a square.
+TURNS = (
+    lambda image: image[:, ::-1],
+    lambda image: image[:, :, ::-1],
+    lambda image: image.swapaxes(1, 2),
+)
 
 
 def options() -> Config:
@@ -35,11 +56,17 @@ def options() -> Config:
     model.width = 32
     model.scales = 3
     model.blocks = 2
+    model.echoes = 3  # updates from each batch
+    # The part of photos whose background's kernel is among the candidates, as that of
+    # `map` is where it is right; the others have a wrong one there.
+    model.known = 0.3
     return model
 
 
 def build(config: Config, descent: Descent) -> "MenderTask":
     model = config.model
+    if config.data.blur != "scene":
+        raise UserError("the task mender needs true kernels: set data.blur='scene'")
     judge, variables = weights.load(model.judge)
     if not isinstance(judge, Judge):
         raise UserError(
@@ -55,34 +82,47 @@ def build(config: Config, descent: Descent) -> "MenderTask":
         blocks=model.blocks,
         dtype=jnp.dtype(config.dtype),
     )
-    return MenderTask(module, descent, variables["params"], given(config, module))
+    judged, start = variables["params"], given(config, module)
+    return MenderTask(module, descent, judged, model.echoes, model.known, start)
 
 
 @dataclass(frozen=True)
 class MenderTask:
-    """A batch holds "sharp" and "blurry" (N, H, W, 3); only the U-Net learns."""
+    """A batch is of scenes: "sharp", "blurry" and "kernels"; only the U-Net learns."""
 
     module: Mender
     descent: Descent
     judge: Params
+    echoes: int
+    known: float
     start: Params | None = None
 
     def init(self, key: Array) -> Player:
         if self.start is not None:
             return self.descent.init(self.start["restorer"])
         side = 4 * 2**self.module.scales
-        params = self.module.init(key, jnp.zeros((1, side, side, 3)))["params"]
+        y = jnp.zeros((1, side, side, 3))
+        params = self.module.init(key, y, in_grey(y))["params"]
         # Residual blocks start small on purpose.
         params = like_he(params["restorer"], lambda path: "_block" not in path[0])
         return self.descent.init(params)
 
     def step(self, state: Player, batch: Batch, key: Array) -> tuple[Player, Metrics]:
-        return self.descent.step(state, self._loss, batch)
+        told, _ = self._told(batch, key)
+
+        def update(state: Player, key: Array) -> tuple[Player, Metrics]:
+            return self.descent.step(state, self._loss, _turned(told, key))
+
+        keys = jax.random.split(key, self.echoes)
+        state, metrics = lax.scan(update, state, keys)
+        # The first update's, which has not seen the batch before.
+        return state, jax.tree.map(lambda values: values[0], metrics)
 
     def evaluate(self, state: Player, batch: Batch, key: Array) -> Metrics:
-        x, y = _truth(batch), batch["blurry"]
-        found = jnp.clip(self._mended(state.best, y), 0, 1)
-        found, x, y = (_inside(image) for image in (found, x, y))
+        told, _ = self._told(batch, key)
+        found = jnp.clip(self._mended(state.best, told), 0, 1)
+        images = (found, told["sharp"], told["blurry"])
+        found, x, y = (_inside(image) for image in images)
         return {
             "psnr": psnr(found, x),
             "ssim": ssim(found, x),
@@ -91,13 +131,12 @@ class MenderTask:
         }
 
     def pictures(self, state: Player, batch: Batch, key: Array) -> dict[str, Array]:
-        y = batch["blurry"]
-        judged = self.module.apply(self._variables(state.best), y, method="find")
+        told, field = self._told(batch, key)
         return {
-            "blurry y": y,
-            "kernels found": draw_field(KernelField(*judged), y),  # type: ignore[misc]
-            "mended": jnp.clip(self._mended(state.best, y), 0, 1),
-            "sharp x": _truth(batch),
+            "blurry y": told["blurry"],
+            "kernels found": draw_field(field, told["blurry"]),
+            "mended": jnp.clip(self._mended(state.best, told), 0, 1),
+            "sharp x": told["sharp"],
         }
 
     def weights(self, state: Player) -> tuple[Mender, dict[str, Any]]:
@@ -106,21 +145,48 @@ class MenderTask:
     def _variables(self, params: Params) -> dict[str, Any]:
         return {"params": {"judge": self.judge, "restorer": params}}
 
-    def _mended(self, params: Params, y: Array) -> Array:
-        return self.module.apply(self._variables(params), y)  # type: ignore[return-value]
+    def _told(self, batch: Batch, key: Array) -> tuple[Batch, KernelField]:
+        """The photos with all that the U-Net is told of them; what the judge said."""
+        y, gamma = batch["blurry"], self.module.gamma
+        others = jax.vmap(self._other)(example_keys(key, batch), batch["kernels"])
+        judge = {"params": {"judge": self.judge}}
+        found = self.module.apply(judge, y, others, method="find")
+        field, grey = KernelField(*found), in_grey(y, gamma)  # type: ignore[misc]
+        likely = likeliest(decided(field), LIKELIEST)
+        solved = half_quadratic_found(grey, likely, noise=found_noise(grey)).x
+        told = guide(y, *field, jnp.clip(solved, 0, 1), gamma)
+        # A scene has x brighter than white where its photo is clipped.
+        x = jnp.clip(batch["sharp"], 0, 1)
+        return {"blurry": y, "told": told, "sharp": x}, field
 
-    def _loss(self, params: Params, batch: Batch) -> tuple[Array, Metrics]:
-        x = _inside(_truth(batch))
-        found = _inside(self._mended(params, batch["blurry"]))
+    def _other(self, key: Array, kernels: Array) -> Array:
+        """What `map` may find in a scene of these kernels: (1, s, s)."""
+        chance, shake = jax.random.split(key)
+        known = jax.random.uniform(chance) < self.known
+        wrong = shake_kernel(shake, self.module.kernel_size)
+        return jnp.where(known, kernels[0], wrong)[None]
+
+    def _mended(self, params: Params, told: Batch) -> Array:
+        return self.module.apply(  # type: ignore[return-value]
+            self._variables(params), told["blurry"], told["told"], method="answer"
+        )
+
+    def _loss(self, params: Params, told: Batch) -> tuple[Array, Metrics]:
+        x = _inside(told["sharp"])
+        found = _inside(self._mended(params, told))
         error = jnp.mean(jnp.square(found - x), (1, 2, 3))
         loss = jnp.mean(jnp.log(error + FLOOR))
         # Where all is white there is no error, and the true PSNR has no bound.
         return loss, {"psnr": -10 / jnp.log(10.0) * loss}
 
 
-def _truth(batch: Batch) -> Array:
-    """x, which a scene has brighter than white where its photo is clipped."""
-    return jnp.clip(batch["sharp"], 0, 1)
+def _turned(told: Batch, key: Array) -> Batch:
+    """All images (N, H, H, C) mirrored and turned, as the key says."""
+    chances = jax.random.bernoulli(key, shape=(len(TURNS),))
+    for turn, chance in zip(TURNS, chances, strict=True):
+        turned = jax.tree.map(turn, told)
+        told = jax.tree.map(partial(jnp.where, chance), turned, told)
+    return told
 
 
 def _inside(images: Array) -> Array:
