@@ -6,8 +6,7 @@ good, as for the judge (docs/training.md):
     kernel-space train --config configs/mender.py --workdir runs/mender \\
       --config.data.train="('images:FOLDER',)" --config.data.leaves=0.2
 
-A run of 2400 steps won a little more on blur that we made, and made photos of a camera
-worse that had hardly moved.
+A longer run won a little more on blur that we made, and less on photos of a camera.
 """
 
 from kernel_space_jax.training.config import Config, defaults

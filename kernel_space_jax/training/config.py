@@ -160,6 +160,7 @@ def build_descent(config: Config, axis: str | None) -> Descent:
         raise UserError(f"schedule={config.schedule!r} is unknown; there are {known}")
     options: dict[str, Any] = dict(config.schedule_options)
     if config.schedule == "cosine":
+        # Some tasks make several updates from each batch.
         options.setdefault("decay_steps", config.steps * config.model.get("echoes", 1))
     try:
         schedule = SCHEDULES[config.schedule](config.learning_rate, **options)

@@ -41,7 +41,7 @@ from kernel_space_jax.training.task import Batch, Config, Metrics, example_keys
 FLOOR, BORDER = 1e-5, 8
 # Kernels that the solver is given: a crop has fewer than a photo.
 LIKELIEST = 8
-# The eight ways to lay down a square.
+# Each of them or not: the eight ways to lay down a square.
 TURNS = (
     lambda image: image[:, ::-1],
     lambda image: image[:, :, ::-1],
