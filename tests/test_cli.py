@@ -15,6 +15,8 @@ from kernel_space_jax.metrics import psnr
 
 SAMPLES = Path(__file__).parent.parent / "data" / "samples"
 SHARP, BLURRY = SAMPLES / "leaves_sharp.png", SAMPLES / "leaves_blurry.png"
+# The same shake as a camera takes it: its light is blurred.
+SHAKEN = SAMPLES / "leaves_shaken.png"
 SHAPES = SAMPLES / "shapes_sharp.png"
 
 

@@ -211,6 +211,8 @@ def test_kohler_frames_are_lazy_and_in_order(tmp_path):
     source = open_source(f"kohler:{tmp_path}")
     assert source.names == ["Blurry1_2", "Blurry1_10"]
     assert source[0].sharp is None and "frames" not in source[0].extras
+    # The photographs are linear, and methods are told so.
+    assert source[0].extras["gamma"] == 1
     frames = source[1].extras["frames"]
     assert frames.names == [f"GroundTruth1_10_{frame}" for frame in (1, 2, 10, 30)]
     assert [round(255 * float(frame[0, 0, 0])) for frame in frames] == [

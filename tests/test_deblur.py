@@ -6,7 +6,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from test_cli import BLURRY, SHAPES, SHARP, assert_one_sentence, kernel_space
+from test_cli import (
+    BLURRY,
+    SHAKEN,
+    SHAPES,
+    SHARP,
+    assert_one_sentence,
+    kernel_space,
+)
 from typer.testing import CliRunner
 
 import kernel_space_jax as ks
@@ -116,23 +123,39 @@ def test_mistakes_are_one_sentence(tmp_path, file):
     assert not out.exists()
 
 
+def gain(y, z):
+    """What z wins over y, dB, of the sample that both are of."""
+    x = ks.read(SHARP).pixels
+    x, y, z = (jnp.asarray(i).mean(-1, keepdims=True)[None] for i in (x, y, z))
+    before, after = best_shift(x, y), best_shift(x, z)
+    return float(psnr(after.x, after.z)[0] - psnr(before.x, before.z)[0])
+
+
 def test_one_kernel_for_all(tmp_path):
     """The sample's shake is found, and so is its size, well enough to win 6 dB."""
     out = tmp_path / "out"
-    done = kernel_space("deblur", BLURRY, "-o", out, "--sheet")
+    done = kernel_space("deblur", BLURRY, "-o", out, "--sheet", "--gamma", 1)
     assert done.returncode == 0, done.stderr
-    x, y, z = (ks.read(p).pixels for p in (SHARP, BLURRY, out / BLURRY.name))
-    x, y, z = (jnp.asarray(i).mean(-1, keepdims=True)[None] for i in (x, y, z))
-    before, after = best_shift(x, y), best_shift(x, z)
-    gain = psnr(after.x, after.z) - psnr(before.x, before.z)
-    assert float(gain[0]) > 6
+    assert gain(*(ks.read(p).pixels for p in (BLURRY, out / BLURRY.name))) > 6
     with pytest.raises(ks.UserError, match="odd size from 3 to 128"):
         ks.deblur(ks.read(BLURRY).pixels, kernel_size=24)
 
 
+def test_a_camera_blurs_light():
+    """A photo in colour is that of a camera unless one says that it is linear."""
+    photo = ks.read(SHAKEN).pixels
+    usual, linear = (ks.deblur(photo, "map", **how) for how in ({}, {"gamma": 1.0}))
+    assert gain(photo, usual.image) > max(5, gain(photo, linear.image) + 1)
+    small = photo[:48, :48, :1]
+    grey, said = (
+        ks.deblur(small, "map", kernel_size=7, **how) for how in ({}, {"gamma": 1.0})
+    )
+    np.testing.assert_array_equal(grey.image, said.image)
+
+
 def test_two_kernels_are_not_taken_for_one():
     """What the judge says decides whether one kernel is asked to explain the photo."""
-    photo = ks.read(BLURRY).pixels
+    photo = ks.read(SHAKEN).pixels
     one = ks.deblur(photo)
     same = ks.deblur(photo, "map").image
     assert float(psnr(one.image[None], same[None])[0]) > 45

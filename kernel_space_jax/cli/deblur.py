@@ -72,9 +72,13 @@ def deblur(
         ),
     ] = None,
     gamma: Annotated[
-        float,
-        typer.Option(min=0.1, help="auto, basis: of the camera; 1 for linear photos."),
-    ] = GAMMA,
+        float | None,
+        typer.Option(
+            min=0.1,
+            help="auto, map, basis: of the camera, 1 for linear photos; by default "
+            f"{GAMMA}, but 1 for map of a grey photo.",
+        ),
+    ] = None,
     saturation: Annotated[
         bool, typer.Option(help="basis: clipped pixels say only that they are bright.")
     ] = True,
@@ -105,10 +109,10 @@ def deblur(
         raise ks.UserError(f"--trace shows a search; {method} is none")
     inputs = [ks.read(photo) for photo in photos]
     options: dict[str, Any] = {"tile": tile}
-    if method == "auto":
+    if gamma is not None and method in ("auto", "map", "basis"):
         options["gamma"] = gamma
     if method == "basis":
-        options |= {"solver": solver, "gamma": gamma, "saturates": saturation}
+        options |= {"solver": solver, "saturates": saturation}
     else:
         options["kernel_size"] = kernel_size
         for photo in inputs:

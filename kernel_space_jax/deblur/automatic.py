@@ -29,22 +29,23 @@ def deblur_automatically(
     network: Weights,
     *,
     kernel_size: int | None = None,
-    gamma: float = GAMMA,
+    gamma: float | None = None,
     tile: int = TILE,
     tell: Tell = silent,
 ) -> Deblurred:
     """The sharp image behind a photo (H, W, C) in [0, 1], by `map` or by `basis`.
 
-    The weights are those of a Mender or a Judge, `gamma` is the camera's. A
-    `kernel_size` asks for one kernel.
+    The weights are those of a Mender or a Judge; `gamma` is the camera's, by default
+    as `deblur_uniform` says. A `kernel_size` asks for one kernel.
     """
     if kernel_size is not None or photo.shape[-1] < 3:
-        return deblur_uniform(photo, kernel_size, tile=tile, tell=tell)
-    photo = checked(photo)
+        return deblur_uniform(photo, kernel_size, gamma=gamma, tile=tile, tell=tell)
+    photo, gamma = checked(photo), GAMMA if gamma is None else gamma
     field = find_field(middle(photo, tile), network, gamma)
     if share_of_map(field) > EVERYWHERE:
         h = field.kernels[0, -1]
-        return Deblurred(undo(photo, h, tile=tile, tell=tell), np.asarray(h))
+        image = undo(photo, h, gamma=gamma, tile=tile, tell=tell)
+        return Deblurred(image, np.asarray(h))
     return deblur_per_pixel(
         photo, network, gamma=gamma, tile=tile, tell=tell, field=field
     )

@@ -25,7 +25,7 @@ from kernel_space_jax.deblur.result import (
     checked,
     silent,
 )
-from kernel_space_jax.deblur.uniform import MAP_SIDE, middle
+from kernel_space_jax.deblur.uniform import kernel_of_middle
 from kernel_space_jax.drawing import draw_field
 from kernel_space_jax.errors import UserError
 from kernel_space_jax.images import match_channels
@@ -34,7 +34,7 @@ from kernel_space_jax.models.mender import Mender
 from kernel_space_jax.models.two_heads import TwoHeads
 from kernel_space_jax.operators import KernelField
 from kernel_space_jax.operators.camera import GAMMA
-from kernel_space_jax.solvers import Restoration, blind_map, richardson_lucy
+from kernel_space_jax.solvers import Restoration, richardson_lucy
 from kernel_space_jax.solvers.found import (
     decided,
     found_noise,
@@ -79,7 +79,7 @@ def find_field(
     y = _known(photo, gamma)
     others = ()
     if isinstance(network.module, Judge | Mender):
-        h = blind_map(jnp.asarray(middle(photo, MAP_SIDE))[None]).h
+        h = kernel_of_middle(photo, gamma=gamma)[None]
         others = (_of_side(h, network.module.kernel_size)[:, None],)
     method = "find" if isinstance(network.module, Mender) else None
     field = KernelField(*_apply(network, y, *others, method=method))

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -133,18 +134,26 @@ def _moved_blur(space: weights.Weights | None, record: Record) -> Restored:
 
 def _found_blur(network: weights.Weights, record: Record) -> Restored:
     """What `kernel-space deblur` makes of the photo, told nothing else."""
-    return Restored(deblur_per_pixel(observed(record), network).image)
+    return Restored(
+        deblur_per_pixel(observed(record), network, **_camera(record)).image
+    )
+
+
+def _camera(record: Record) -> dict[str, Any]:
+    """The gamma of the camera, where the data set is known to have another."""
+    return {"gamma": record.extras["gamma"]} if "gamma" in record.extras else {}
 
 
 def automatic(record: Record) -> Restored:
     """What `kernel-space deblur` makes of a photo by default."""
-    found = deblur_automatically(observed(record), weights.load(SHIPPED["auto"]))
+    network = weights.load(SHIPPED["auto"])
+    found = deblur_automatically(observed(record), network, **_camera(record))
     return Restored(found.image, found.kernel)
 
 
 def blind_uniform(record: Record) -> Restored:
     """One kernel for the photo, found in it, and so is its size."""
-    found = deblur_uniform(observed(record))
+    found = deblur_uniform(observed(record), **_camera(record))
     return Restored(found.image, found.kernel)
 
 
@@ -153,7 +162,7 @@ def blind_uniform_of_size(record: Record) -> Restored:
     h = record.extras.get("kernel")
     if h is None:
         raise UserError(f"{record.name} comes without the kernel of map-size-known")
-    found = deblur_uniform(observed(record), max(h.shape))
+    found = deblur_uniform(observed(record), max(h.shape), **_camera(record))
     return Restored(found.image, found.kernel)
 
 

@@ -17,6 +17,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
+from kernel_space_jax.operators.camera import to_light
 from kernel_space_jax.operators.uniform import fast_size, project
 from kernel_space_jax.solvers.canvas import (
     Canvas,
@@ -64,8 +65,10 @@ class Blind(NamedTuple):
     error: Array
 
 
-def blind_map(y: Array, size: int | None = None) -> Blind:
+def blind_map(y: Array, size: int | None = None, *, gamma: float = 1.0) -> Blind:
     """The kernel (size, size), size odd, behind each photo y (N, H, W, C) in [0, 1].
+
+    It is looked for in y^gamma, the light that was blurred.
 
     Without a size, each photo takes the best of several: too small a box cuts a kernel
     off, too large a one lets the search go astray. And a photo that is sharp keeps the
@@ -74,18 +77,21 @@ def blind_map(y: Array, size: int | None = None) -> Blind:
     Not to be jitted as a whole: the boxes are searched side by side, each by a program
     of its own, as one of them keeps no more than one core busy.
     """
+    light = to_light(y, gamma)
     if size is not None:
-        return _refined(y, _of_size(y, size))
+        return _refined(light, _of_size(light, size))
     # A kernel as large as half the photo leaves nothing to be seen.
     sizes = [n for n in SIZES if 2 * n <= min(y.shape[1:3])] or [SMALLEST]
     with ThreadPoolExecutor(len(sizes)) as pool:
-        found = list(pool.map(lambda n: jax.block_until_ready(_of_size(y, n)), sizes))
-    scores = jnp.stack([_doubt(y, one) for one in found])
+        found = list(
+            pool.map(lambda n: jax.block_until_ready(_of_size(light, n)), sizes)
+        )
+    scores = jnp.stack([_doubt(light, one) for one in found])
     largest = max(sizes)
     h = jnp.stack([_padded(one.h, largest) for one in found])
     best, photo = jnp.argmin(scores, 0), jnp.arange(len(y))
     error = jnp.stack([one.error for one in found])
-    h, error = _refined(y, Blind(h[best, photo], error[best, photo]))
+    h, error = _refined(light, Blind(h[best, photo], error[best, photo]))
     nothing = jnp.zeros_like(h).at[:, largest // 2, largest // 2].set(1)
     sharp = _is_sharp(y, h, nothing)
     return Blind(

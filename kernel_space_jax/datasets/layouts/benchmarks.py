@@ -20,7 +20,8 @@ def kohler(root: Path) -> Found:
     """Köhler: Blurry{p}_{t}.png, Image{p}/Kernel{t}/GroundTruth{p}_{t}_{f}.png.
 
     `extras["frames"]` are the true frames of the trajectory, by their number f; a score
-    takes the best of them. `sharp` is the middle one, for looking at.
+    takes the best of them. `sharp` is the middle one, for looking at. `extras["gamma"]`
+    is 1: these photographs are linear.
     """
     blurry: dict[tuple[int, int], Path] = {}
     frames: dict[tuple[int, int], list[tuple[int, Path]]] = {}
@@ -33,10 +34,12 @@ def kohler(root: Path) -> Found:
     entries = []
     for image, trajectory in sorted(blurry):
         own = [file for _, file in sorted(frames.pop((image, trajectory), []))]
-        entry = Entry(f"Blurry{image}_{trajectory}", Picture(blurry[image, trajectory]))
+        name, photo = f"Blurry{image}_{trajectory}", blurry[image, trajectory]
+        extras: dict[str, Any] = {"gamma": partial(float, 1)}
+        entry = Entry(name, Picture(photo), extras=extras)
         if own:
             middle, lazy = Picture(own[len(own) // 2]), partial(Frames, own)
-            entry = entry._replace(sharp=middle, extras={"frames": lazy})
+            entry = entry._replace(sharp=middle, extras=extras | {"frames": lazy})
         entries.append(entry)
     problems = [f"{files[0][1]} has no blurry partner" for files in frames.values()]
     return Found(entries, problems)

@@ -37,7 +37,8 @@ class InSpaceProblems(Problems):
         operator, k = extract_blur(other, np.asarray(moved), self.space)
         (y,) = transfer(operator, k, [x])
         stored = np.rint(255 * y).astype(np.float32) / np.float32(255)
-        extras = {"code": np.asarray(k)}
+        # F was put on the numbers of x, not on its light.
+        extras = {"code": np.asarray(k), "gamma": 1.0}
         return Problem(Record(self.names[index], stored, x, extras))
 
     def _middle(self, index: int) -> np.ndarray:
