@@ -133,7 +133,7 @@ def _moved_blur(space: weights.Weights | None, record: Record) -> Restored:
 
 
 def _found_blur(network: weights.Weights, record: Record) -> Restored:
-    """What `kernel-space deblur` makes of the photo, told nothing else."""
+    """What `--method basis` makes of the photo, told of its camera at most."""
     return Restored(
         deblur_per_pixel(observed(record), network, **_camera(record)).image
     )
