@@ -118,6 +118,10 @@ def test_mistakes_are_one_sentence(tmp_path, file):
     assert_one_sentence(kernel_space("deblur", BLURRY, *slow), "no preset 'slow'")
     still = kernel_space("deblur", BLURRY, "-o", out, "--trace")
     assert_one_sentence(still, "--trace shows a search")
+    light = ["-o", out, "--method", "selfdeblur", "--gamma", 2.2]
+    assert_one_sentence(kernel_space("deblur", BLURRY, *light), "leave --gamma out")
+    named = ["-o", out, "--solver", "half-quadratic"]
+    assert_one_sentence(kernel_space("deblur", BLURRY, *named), "is for --method basis")
     wrong = ["-o", out, "--method", "kernel-space", "--weights", file]
     assert_one_sentence(kernel_space("deblur", BLURRY, *wrong), "of a TwoHeads")
     assert not out.exists()
@@ -159,8 +163,7 @@ def test_two_kernels_are_not_taken_for_one():
     """What the judge says decides whether one kernel is asked to explain the photo."""
     photo = ks.read(SHAKEN).pixels
     one = ks.deblur(photo)
-    same = ks.deblur(photo, "map").image
-    assert float(psnr(one.image[None], same[None])[0]) > 45
+    assert gain(photo, one.image) > 5
     assert one.kernel.shape == (33, 33) and one.drawn is None
     still = ks.read(SHARP).pixels
     half = photo.shape[1] // 2
@@ -217,8 +220,8 @@ def test_a_kernel_for_each_tile():
     y = np.clip(y + 0.003 * noise, 0, 1)
     inside = (slice(16, -16), slice(16, -16))
     score = lambda z: float(psnr(x[inside][None], z[inside][None])[0])
-    one = ks.deblur(y, kernel_size=9)
-    each = ks.deblur(y, "map-local", kernel_size=9, tile=96)
+    one = ks.deblur(y, kernel_size=9, gamma=1.0)
+    each = ks.deblur(y, "map-local", kernel_size=9, gamma=1.0, tile=96)
     assert each.kernel.shape == (2, 3, 9, 9)
     assert score(each.image) > max(score(y), score(one.image)) + 1.5
 

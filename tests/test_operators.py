@@ -167,6 +167,14 @@ def test_estimate_finds_planted_kernels(border):
         assert relative(f, planted) < 1e-2
 
 
+@pytest.mark.parametrize("size", [0.0, 1e-8, 1e-7, 1e-6])
+def test_estimate_of_next_to_nothing_is_finite(size):
+    """Products of what rounding leaves of an even photo are too small for a float."""
+    x = size * jax.random.uniform(jax.random.key(0), (1, 40, 40, 1))
+    h = jax.jit(estimate, static_argnums=2)(x, x, 9)
+    np.testing.assert_allclose(jnp.sum(h), 1, atol=1e-5)
+
+
 def test_estimate_of_white_noise_in_a_larger_window():
     x, h = random(0, 1, 128, 128, 1), kernel(1, 7, 7)
     found = jax.jit(estimate, static_argnums=2)(x, blur("zero")(x, h), 15)

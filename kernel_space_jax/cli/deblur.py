@@ -75,8 +75,8 @@ def deblur(
         float | None,
         typer.Option(
             min=0.1,
-            help="auto, map, basis: of the camera, 1 for linear photos; by default "
-            f"{GAMMA}, but 1 for map of a grey photo.",
+            help="Of the camera, 1 for linear photos; by default "
+            f"{GAMMA}, but 1 of a grey photo unless for basis. Not for searches.",
         ),
     ] = None,
     saturation: Annotated[
@@ -107,9 +107,13 @@ def deblur(
     check_method(method, network)
     if trace and method not in SEARCHES:
         raise ks.UserError(f"--trace shows a search; {method} is none")
+    if gamma is not None and method in SEARCHES:
+        raise ks.UserError(f"{method} takes a photo to be linear; leave --gamma out")
+    if solver is not None and method != "basis":
+        raise ks.UserError(f"--solver is for --method basis; {method} has its own")
     inputs = [ks.read(photo) for photo in photos]
     options: dict[str, Any] = {"tile": tile}
-    if gamma is not None and method in ("auto", "map", "basis"):
+    if gamma is not None:
         options["gamma"] = gamma
     if method == "basis":
         options |= {"solver": solver, "saturates": saturation}
@@ -169,6 +173,9 @@ def kernels(
     weight_file: Annotated[Path, typer.Option("--weights", help=WEIGHTS_HELP)] = Path(
         SHIPPED["basis"]
     ),
+    gamma: Annotated[
+        float, typer.Option(min=0.1, help="Of the camera, 1 for linear photos.")
+    ] = GAMMA,
 ) -> None:
     """Draw how each place of a photo was blurred, and write the field beside it.
 
@@ -178,7 +185,7 @@ def kernels(
     images.check_suffix(output)
     network = weights.load(weight_file)
     pixels = ks.read(photo).pixels
-    field = ks.find_field(pixels, network)
+    field = ks.find_field(pixels, network, gamma)
     drawn = _drawn(pixels, field)
     page = images.stack([drawn, _basis_page(field, drawn.shape[1])])
     ks.write(output, ks.Photo(page))

@@ -1,7 +1,7 @@
 """Blur found from coarse to fine: one kernel for the whole photo, or for each part.
 
 `map` takes the blur to be the same everywhere, `map-local` within a tile of the photo.
-The first looks for it in light, y^gamma; the second in the numbers of the photo.
+Both look for it in light, y^gamma.
 """
 
 import os
@@ -22,9 +22,9 @@ from kernel_space_jax.deblur.result import (
 )
 from kernel_space_jax.errors import UserError
 from kernel_space_jax.operators import KernelField
-from kernel_space_jax.operators.camera import GAMMA
+from kernel_space_jax.operators.camera import GAMMA, to_light
 from kernel_space_jax.solvers import blind_map, half_quadratic, restore
-from kernel_space_jax.solvers.blind_map import doubt
+from kernel_space_jax.solvers.blind_map import blind_near, doubt, sharp_left
 from kernel_space_jax.solvers.non_blind import noise_strength
 from kernel_space_jax.solvers.richardson_lucy import photo_noise
 from kernel_space_jax.solvers.tiles import blend, join, tiles
@@ -62,8 +62,7 @@ def deblur_uniform(
     """
     check_kernel_size(photo, kernel_size)
     photo = checked(photo)
-    if gamma is None:
-        gamma = GAMMA if photo.shape[-1] == 3 else 1.0
+    gamma = camera_gamma(photo, gamma)
     h = kernel_of_middle(photo, kernel_size, gamma)
     image = undo(photo, h, gamma=gamma, tile=tile, tell=tell)
     return Deblurred(image, np.asarray(h))
@@ -81,65 +80,65 @@ def deblur_locally(
     photo: np.ndarray,
     kernel_size: int | None = None,
     *,
+    gamma: float | None = None,
     tile: int = LOCAL_SIDE,
     tell: Tell = silent,
 ) -> Deblurred:
     """The sharp image behind a photo (H, W, C) in [0, 1], one kernel for each tile.
 
-    A tile takes the kernel that is found in it, unless that of the photo's middle is
-    the less to be doubted there, or there and in each tile beside it. Tiles overlap,
-    and are blended without seams.
+    From the kernel of the photo's middle each tile goes on to one of its own, and takes
+    that if it is the less to be doubted there; where nothing moved in the middle, it
+    is looked for anew. Sharp tiles stay as they are, unless a `kernel_size` is given.
+    Tiles overlap, and are blended without seams. `gamma` is as in `deblur_uniform`.
     """
     check_kernel_size(photo, kernel_size)
     photo = checked(photo)
+    gamma = camera_gamma(photo, gamma)
     tile = min(tile, LOCAL_SIDE)
     overlap = min(LOCAL_OVERLAP, tile // 4)
     places = tiles(photo.shape[:2], tile, overlap)
     parts = [photo[place.rows, place.columns] for place in places]
-    shared = kernel_of_middle(photo, kernel_size)[None]
-    search = lambda part: blind_map(jnp.asarray(part)[None], kernel_size).h
+    shared = kernel_of_middle(photo, kernel_size, gamma)
+
+    def solve(part: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        h = _kernel_of_tile(part, shared, kernel_size, gamma)
+        return undo(part, h, gamma=gamma), np.asarray(h)
+
     # The first alone, so that its programs are compiled once; then side by side, since
     # a search keeps no more than one core busy.
-    found = [search(parts[0])]
+    solved = [solve(parts[0])]
     tell(1, len(parts))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for h in pool.map(search, parts[1:]):
-            found.append(h)
-            tell(len(found), len(parts))
-        columns = sum(place.rows == places[0].rows for place in places)
-        kernels = _believed(parts, found, shared, columns)
-        images = list(pool.map(lambda part, h: undo(part, h[0]), parts, kernels))
-    field = np.stack([np.asarray(h[0]) for h in kernels])
+        for answer in pool.map(solve, parts[1:]):
+            solved.append(answer)
+            tell(len(solved), len(parts))
+    images, kernels = zip(*solved, strict=True)
+    columns = sum(place.rows == places[0].rows for place in places)
     return Deblurred(
         join(images, places, photo.shape, overlap),
-        field.reshape(-1, columns, *field.shape[1:]),
+        np.stack(kernels).reshape(-1, columns, *kernels[0].shape),
     )
 
 
-def _believed(
-    parts: list[np.ndarray], found: list[Array], shared: Array, columns: int
-) -> list[Array]:
-    """For each tile, in rows of `columns`, its own kernel or the shared one.
+def _kernel_of_tile(
+    part: np.ndarray, shared: Array, kernel_size: int | None, gamma: float
+) -> Array:
+    """The kernel of a tile (H, W, C), of the same size as the photo's."""
+    y = jnp.asarray(part)[None]
+    if shared.max() == 1:
+        return blind_map(y, kernel_size, gamma=gamma).h[0]
+    found = blind_near(y, shared[None], gamma=gamma)
+    light = to_light(y, gamma)
+    if doubt(light, found.h)[0] >= doubt(light, shared[None])[0]:
+        found = found._replace(h=shared[None])
+    return (found if kernel_size else sharp_left(y, found)).h[0]
 
-    A tile with little to see can seem well explained by a kernel that is wrong; all
-    tiles beside it then speak against it. Of what moves by itself a tile beside it
-    shows more. Sharp ones have no say, and stay.
-    """
-    blurred = [i for i, h in enumerate(found) if h.max() < 1]
 
-    def against(i: int, h: Array) -> float:
-        return float(doubt(jnp.asarray(parts[i])[None], h)[0])
-
-    others = {i: against(i, shared) for i in blurred}
-    kernels = list(found)
-    for i in blurred:
-        beside = {i - columns, i + columns}
-        beside |= {j for j in (i - 1, i + 1) if j // columns == i // columns}
-        here = against(i, found[i]) - others[i]
-        around = [against(j, found[i]) - others[j] for j in beside if j in others]
-        if here >= 0 or here + min(around, default=0) >= 0:
-            kernels[i] = shared
-    return kernels
+def camera_gamma(photo: np.ndarray, gamma: float | None) -> float:
+    """The gamma that is given, or the usual one of the camera of such a photo."""
+    if gamma is not None:
+        return gamma
+    return GAMMA if photo.shape[-1] == 3 else 1.0
 
 
 def undo(

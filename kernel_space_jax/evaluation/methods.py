@@ -168,7 +168,7 @@ def blind_uniform_of_size(record: Record) -> Restored:
 
 def blind_local(record: Record) -> Restored:
     """A kernel for each tile of the photo, found in it."""
-    return Restored(deblur_locally(observed(record)).image)
+    return Restored(deblur_locally(observed(record), **_camera(record)).image)
 
 
 def searched(method: str, preset: str, record: Record) -> Restored:

@@ -33,6 +33,8 @@ DIRECT_TAPS = 9
 
 SEARCH_STEPS = 200
 POWER_STEPS = 20
+# The variance of an image below which it tells nothing of a kernel.
+EVEN = 1e-12
 
 
 @struct.dataclass
@@ -178,7 +180,9 @@ def _estimate(
     def normal(h: Array) -> Array:
         return correlate(blur(h)) + regularisation * h
 
-    right = correlate(target)
+    # What an even image leaves of its mean is rounding, whose squares underflow.
+    uneven = jnp.mean(jnp.square(x - mean)) > EVEN
+    right = jnp.where(uneven, correlate(target), 0)
     free, _ = jax.scipy.sparse.linalg.cg(normal, right, maxiter=steps)
 
     def power(_: int, h: Array) -> Array:
