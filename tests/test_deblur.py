@@ -145,13 +145,17 @@ def test_one_kernel_for_all(tmp_path):
         ks.deblur(ks.read(BLURRY).pixels, kernel_size=24)
 
 
-def test_a_camera_blurs_light():
+@pytest.fixture(scope="module")
+def mapped():
+    """What `map` makes of the sample whose light was blurred, told nothing."""
+    return ks.deblur(ks.read(SHAKEN).pixels, "map")
+
+
+def test_a_camera_blurs_light(mapped):
     """A photo in colour is that of a camera unless one says that it is linear."""
     photo = ks.read(SHAKEN).pixels
-    usual, linear = (
-        ks.deblur(photo, "map", kernel_size=23, **how) for how in ({}, {"gamma": 1.0})
-    )
-    assert gain(photo, usual.image) > max(5, gain(photo, linear.image) + 1)
+    linear = ks.deblur(photo, "map", kernel_size=23, gamma=1.0)
+    assert gain(photo, mapped.image) > max(5, gain(photo, linear.image) + 1)
     small = photo[:48, :48, :1]
     grey, said = (
         ks.deblur(small, "map", kernel_size=7, **how) for how in ({}, {"gamma": 1.0})
@@ -159,11 +163,11 @@ def test_a_camera_blurs_light():
     np.testing.assert_array_equal(grey.image, said.image)
 
 
-def test_two_kernels_are_not_taken_for_one():
+def test_two_kernels_are_not_taken_for_one(mapped):
     """What the judge says decides whether one kernel is asked to explain the photo."""
     photo = ks.read(SHAKEN).pixels
     one = ks.deblur(photo)
-    assert gain(photo, one.image) > 5
+    assert float(psnr(one.image[None], mapped.image[None])[0]) > 45
     assert one.kernel.shape == (33, 33) and one.drawn is None
     still = ks.read(SHARP).pixels
     half = photo.shape[1] // 2

@@ -14,8 +14,7 @@ from kernel_space_jax.deblur.per_pixel import (
     share_of_map,
 )
 from kernel_space_jax.deblur.result import TILE, Deblurred, Tell, checked, silent
-from kernel_space_jax.deblur.uniform import deblur_uniform, middle, undo
-from kernel_space_jax.operators.camera import GAMMA
+from kernel_space_jax.deblur.uniform import camera_gamma, deblur_uniform, middle, undo
 from kernel_space_jax.weights import Weights
 
 # The part of a photo where map's kernel is the likeliest, if it is the right one for
@@ -40,7 +39,8 @@ def deblur_automatically(
     """
     if kernel_size is not None or photo.shape[-1] < 3:
         return deblur_uniform(photo, kernel_size, gamma=gamma, tile=tile, tell=tell)
-    photo, gamma = checked(photo), GAMMA if gamma is None else gamma
+    photo = checked(photo)
+    gamma = camera_gamma(photo, gamma)
     field = find_field(middle(photo, tile), network, gamma)
     if share_of_map(field) > EVERYWHERE:
         h = field.kernels[0, -1]
