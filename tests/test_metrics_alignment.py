@@ -118,12 +118,17 @@ def test_aligned_scores_agree_with_opencv():
 
 @pytest.mark.parametrize("index", range(3))
 def test_aligned_scores_agree_with_the_recorded_program(index):
-    """Noise of 33 to 96 pixels a side: OpenCV's rounded coordinates show."""
+    """Noise of 33 to 96 pixels a side: OpenCV's rounded coordinates show.
+
+    Two of the three never converge, and single precision would steer where their 100
+    steps end; OpenCV sums in double too.
+    """
     golden = Golden("metrics")
-    x, z = (golden[f"in/{name}{index}"][None].astype(np.float32) / 255 for name in "ab")
-    psnr, ssim = aligned_psnr_ssim(x, z)
-    assert abs(psnr[0] - golden[f"out/realblur_aligned_psnr_{index}"]) < 0.01
-    assert abs(ssim[0] - golden[f"out/realblur_aligned_ssim_{index}"]) < 2e-3
+    x, z = (golden[f"in/{name}{index}"][None].astype(float) / 255 for name in "ab")
+    with jax.enable_x64(True):
+        psnr, ssim = (score.item() for score in aligned_psnr_ssim(x, z))
+    assert abs(psnr - golden[f"out/realblur_aligned_psnr_{index}"]) < 0.01
+    assert abs(ssim - golden[f"out/realblur_aligned_ssim_{index}"]) < 2e-3
 
 
 def test_batches_change_no_alignment():
