@@ -1,50 +1,36 @@
 """Real commands on real files: what they make, and what they say of bad input."""
 
-import os
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
+from commands import (
+    BLURRY,
+    SAMPLES,
+    SHAPES,
+    SHARP,
+    assert_one_sentence,
+    kernel_space,
+    kernel_space_here,
+)
 from golden import Golden
 
 import kernel_space_jax as ks
 from kernel_space_jax import weights
 from kernel_space_jax.metrics import psnr
 
-SAMPLES = Path(__file__).parent.parent / "data" / "samples"
-SHARP, BLURRY = SAMPLES / "leaves_sharp.png", SAMPLES / "leaves_blurry.png"
-# The same shake as a camera takes it: its light is blurred.
-SHAKEN = SAMPLES / "leaves_shaken.png"
-SHAPES = SAMPLES / "shapes_sharp.png"
 
-
-def kernel_space(*arguments):
-    """Runs `kernel-space ...` as a person would."""
-    command = [sys.executable, "-m", "kernel_space_jax", *map(str, arguments)]
-    # Its programs run for long, so it compiles as a person's would.
-    env = os.environ | {"XLA_FLAGS": ""}
-    return subprocess.run(command, env=env, capture_output=True, text=True)
-
-
-def transfer(*targets, sharp=SHARP, blurry=BLURRY, output, more=()):
-    return kernel_space(
-        "transfer", "--sharp", sharp, "--blurry", blurry, *targets, "-o", output, *more
-    )
-
-
-def assert_one_sentence(result, says):
-    assert result.returncode == 2
-    assert "Traceback" not in result.stderr
-    assert result.stderr.startswith("error: ")
-    assert len(result.stderr.strip().splitlines()) == 1
-    assert says in result.stderr
+def transfer(run, *targets, sharp=SHARP, blurry=BLURRY, output, more=()):
+    pair = ["--sharp", sharp, "--blurry", blurry]
+    return run("transfer", *pair, *targets, "-o", output, *more)
 
 
 def test_transfer_without_weights_finds_the_shake(tmp_path):
     """Blurring the pair's own sharp image must give back its blurry one."""
-    result = transfer(SHARP, SHAPES, output=tmp_path / "out", more=["--sheet"])
+    result = transfer(
+        kernel_space, SHARP, SHAPES, output=tmp_path / "out", more=["--sheet"]
+    )
     assert result.returncode == 0, result.stderr
     assert {p.name for p in (tmp_path / "out").iterdir()} == {
         "leaves_sharp.png",
@@ -65,7 +51,7 @@ def test_transfer_with_weights_is_the_network(tmp_path):
     weights.write(file, module, variables, origin="a golden", licence="CC0-1.0")
     x, y = ks.read(SHARP).pixels[None], ks.read(BLURRY).pixels[None]
     target = ks.read(SHAPES).pixels[None]
-    result = transfer(SHAPES, output=tmp_path, more=["--weights", file])
+    result = transfer(kernel_space, SHAPES, output=tmp_path, more=["--weights", file])
     assert result.returncode == 0, result.stderr
     code, _ = module.apply(variables, x, y, method="extract")
     expected = np.clip(module.apply(variables, target, code, method="blur"), 0, 1)
@@ -84,9 +70,9 @@ def test_import_weights(tmp_path):
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
     assert weights.load(file).module.width == 4
-    described = kernel_space("describe", file).stdout
+    described = kernel_space_here("describe", file).stdout
     assert "CC0-1.0" in described and "a.pth" in described
-    wrong = kernel_space(
+    wrong = kernel_space_here(
         "import-weights", "image_prior", tmp_path / "a.pth", "-o", file
     )
     assert_one_sentence(wrong, "the weights have no 'model.")
@@ -124,6 +110,7 @@ def test_bad_input_is_one_sentence_and_overwrites_nothing(bad, arguments, says):
     place = lambda key, default: bad / arguments[key] if key in arguments else default  # noqa: E731
     more = [bad / a if (bad / a).exists() else a for a in arguments.get("more", [])]
     result = transfer(
+        kernel_space_here,
         SHAPES,
         place("target", SHARP),
         sharp=place("sharp", SHARP),
@@ -137,9 +124,9 @@ def test_bad_input_is_one_sentence_and_overwrites_nothing(bad, arguments, says):
 
 
 def test_results_never_meet(tmp_path):
-    result = transfer(SHAPES, SHAPES, output=tmp_path)
+    result = transfer(kernel_space_here, SHAPES, SHAPES, output=tmp_path)
     assert_one_sentence(result, "two results would be called shapes_sharp.png")
-    result = transfer(SHAPES, output=SAMPLES)
+    result = transfer(kernel_space_here, SHAPES, output=SAMPLES)
     assert_one_sentence(result, "would overwrite its own input")
 
 

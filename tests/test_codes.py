@@ -1,18 +1,23 @@
 """Codes of the learned space: drawn, interpolated, shown; data sets swapped."""
 
 import json
-import sys
-from subprocess import CompletedProcess
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from commands import (
+    BLURRY,
+    SHAPES,
+    SHARP,
+    assert_one_sentence,
+    kernel_space,
+    kernel_space_here,
+)
 from golden import Golden
-from test_cli import BLURRY, SHAPES, SHARP, assert_one_sentence, kernel_space
 
 import kernel_space_jax as ks
-from kernel_space_jax import cli, weights
+from kernel_space_jax import weights
 from kernel_space_jax.datasets import open_source
 from kernel_space_jax.datasets.augment import LOG, augment
 from kernel_space_jax.operators import Uniform
@@ -95,12 +100,12 @@ def test_the_verbs_on_files(tmp_path, spaces):
     assert names == {"shapes_sharp_00.png", "shapes_sharp_01.png"}
     first, second = (ks.read(path).pixels for path in sorted(out.iterdir()))
     assert np.abs(first - second).max() > 0
-    again = kernel_space(
+    again = kernel_space_here(
         "sample", SHAPES, "-o", out, "-n", 2, "--weights", spaces["vae"]
     )
     assert_one_sentence(again, "has files in it")
     plain = ["-o", tmp_path / "new", "--weights", spaces["wovae"]]
-    assert_one_sentence(kernel_space("sample", SHAPES, *plain), "variational")
+    assert_one_sentence(kernel_space_here("sample", SHAPES, *plain), "variational")
     picture = tmp_path / "points.png"
     pair = ["--sharp", SHARP, "--blurry", BLURRY, "--weights", spaces["wovae"]]
     done = kernel_space("show-kernel", *pair, "-o", picture)
@@ -162,16 +167,10 @@ TWO_SIZES = "the sharp image is 384x256 and the blurry one 48x64"
         ),
     ],
 )
-def test_bad_input_is_one_sentence(bad, spaces, monkeypatch, capsys, command, says):
-    # In this process, for a new one takes seconds to start.
+def test_bad_input_is_one_sentence(bad, spaces, monkeypatch, command, says):
     monkeypatch.chdir(bad)
     words = command.replace("VAE", str(spaces["vae"])).split()
-    monkeypatch.setattr(sys, "argv", ["kernel-space", *words])
-    monkeypatch.setattr(jax.config, "update", lambda name, value: None)
-    with pytest.raises(SystemExit) as end:
-        cli.main()
-    said = capsys.readouterr().err
-    assert_one_sentence(CompletedProcess(words, end.value.code, "", said), says)
+    assert_one_sentence(kernel_space_here(*words), says)
     assert not (bad / "new").exists() and not (bad / "new.png").exists()
     assert [path.name for path in (bad / "full").iterdir()] == ["a.txt"]
 

@@ -9,7 +9,7 @@ import pytest
 from golden import relative_error
 from jax import lax
 
-from kernel_space_jax.models import convolution
+from kernel_space_jax.models import convolution, winograd
 
 CASES = [
     # height, width, channels in, channels out, kernel, stride, pad
@@ -23,6 +23,9 @@ CASES = [
     (3, 3, 8, 8, 3, 2, 1),
     (17, 23, 4, 6, 1, 1, 0),
     (17, 23, 4, 6, 1, 2, 0),
+    # Wide enough for the products of `winograd`.
+    (22, 33, 32, 40, 3, 1, 1),
+    (24, 26, 33, 32, 3, 1, 0),
 ]
 
 
@@ -83,3 +86,34 @@ def test_mapped_over_weights_of_each_example():
     for i, j in itertools.product(range(3), range(2)):
         alone = jax.grad(loss, (0, 1))(x[i], w[i])
         np.testing.assert_allclose(together[j][i], alone[j], rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("together", [4, 10**6])
+def test_a_quarter_of_the_products_is_enough(together, monkeypatch):
+    """Whole or in strips of tiles, under padding that is not the same on all sides."""
+    monkeypatch.setattr(winograd, "TOGETHER", together)
+    keys = jax.random.split(jax.random.key(3), 3)
+    x = jax.random.normal(keys[0], (2, 21, 30, 5))
+    w = jax.random.normal(keys[1], (3, 3, 5, 7))
+    options = {"window_strides": (1, 1), "dimension_numbers": convolution.LAYOUT}
+    for pads in ((0, 0), (0, 0)), ((2, 1), (-1, 3)), ((1, 1), (1, 1)):
+        expected = lax.conv_general_dilated(x, w, padding=pads, **options)
+        found = jax.jit(lambda x, w, pads=pads: winograd.correlate(x, w, pads))(x, w)
+        assert found.shape == expected.shape
+        assert relative_error(found, expected) < 1e-5
+    y = jax.random.normal(keys[2], expected.shape)
+    _, pull = jax.vjp(lambda w: stock(x, w, 1, 1), w)
+    found = jax.jit(lambda x, y: winograd.weight_gradient(x, y, 1))(x, y)
+    assert relative_error(found, pull(y)[0]) < 1e-5
+
+
+def test_it_is_taken_where_it_pays():
+    image = jnp.zeros((1, 64, 64, 64))
+    assert winograd.pays(image, (3, 3), 32, (64, 64))
+    for x, kernel, features, size in (
+        (image, (5, 5), 64, (64, 64)),
+        (image, (3, 3), 16, (64, 64)),
+        (image.astype(jnp.bfloat16), (3, 3), 64, (64, 64)),
+        (image[:, :8, :8], (3, 3), 64, (8, 8)),
+    ):
+        assert not winograd.pays(x, kernel, features, size)

@@ -6,39 +6,23 @@ import sys
 import numpy as np
 import pytest
 import tiny_data
+from commands import assert_one_sentence, kernel_space_here
 from tiny_data import picture, write
 
 import kernel_space_jax as ks
-from kernel_space_jax import cli
 from kernel_space_jax.datasets import open_source
 from kernel_space_jax.datasets.preview import examples, sheet
 from kernel_space_jax.images import CAPTION_HEIGHT, GAP
 from kernel_space_jax.operators.uniform import convolve
 
 
-@pytest.fixture
-def run(monkeypatch, capsys):
-    """Runs `kernel-space data ...` through the program's entry point."""
-
-    def run(*arguments) -> tuple[int, str, str]:
-        command = ["kernel-space", "data", *map(str, arguments)]
-        monkeypatch.setattr(sys, "argv", command)
-        with pytest.raises(SystemExit) as ended:
-            cli.main()
-        captured = capsys.readouterr()
-        return int(ended.value.code or 0), captured.out, captured.err
-
-    return run
+def run(*arguments) -> tuple[int, str, str]:
+    """Runs `kernel-space data ...`."""
+    done = kernel_space_here("data", *arguments)
+    return done.returncode, done.stdout, done.stderr
 
 
-def assert_one_sentence(result, says):
-    code, _, err = result
-    assert code == 2
-    assert err.startswith("error: ") and len(err.strip().splitlines()) == 1
-    assert says in err
-
-
-def test_check_counts(run, tmp_path):
+def test_check_counts(tmp_path):
     code, out, err = run("check", f"gopro:{tiny_data.gopro(tmp_path)}")
     assert (code, err) == (0, "")
     assert out.splitlines() == [
@@ -52,7 +36,7 @@ def test_check_counts(run, tmp_path):
     ]
 
 
-def test_check_names_every_problem(run, tmp_path):
+def test_check_names_every_problem(tmp_path):
     folder = tiny_data.gopro(tmp_path, train=6) / "train/GOPR00_11_00"
     (folder / "sharp/000001.png").unlink()
     (folder / "blur/000002.png").unlink()
@@ -78,7 +62,7 @@ def test_check_names_every_problem(run, tmp_path):
     assert out.splitlines()[-1] == "6 problems"
 
 
-def test_check_looks_into_frames_and_kernels(run, tmp_path):
+def test_check_looks_into_frames_and_kernels(tmp_path):
     write(tmp_path / "Blurry1_1.png", picture(1))
     write(tmp_path / "GroundTruth1_1_1.png", picture(1))
     write(tmp_path / "GroundTruth1_1_2.png", picture(1, width=20))
@@ -89,7 +73,7 @@ def test_check_looks_into_frames_and_kernels(run, tmp_path):
     assert "GroundTruth1_1_3.png is not an image" in out
 
 
-def test_check_of_a_prepared_folder(run, tmp_path):
+def test_check_of_a_prepared_folder(tmp_path):
     spec = f"gopro:{tiny_data.gopro(tmp_path / 'in')}"
     assert run("prepare", spec, "-o", tmp_path / "out")[0] == 0
     code, out, _ = run("check", f"prepared:{tmp_path}/out")
@@ -119,7 +103,7 @@ def test_prepare_needs_no_tensorflow(tmp_path):
     assert len(open_source(f"prepared:{tmp_path}/out")) == 5
 
 
-def test_prepare_with_options(run, tmp_path):
+def test_prepare_with_options(tmp_path):
     spec = f"gopro:{tiny_data.gopro(tmp_path / 'in', train=1, test=0)}"
     options = ["--tile", 16, "--bits", 16, "--compress"]
     code, out, _ = run("prepare", spec, "-o", tmp_path / "out", *options)
@@ -128,7 +112,7 @@ def test_prepare_with_options(run, tmp_path):
     assert pixels.shape == (16, 16, 3) and pixels.dtype == np.uint16
 
 
-def test_show_draws_what_a_run_sees(run, tmp_path):
+def test_show_draws_what_a_run_sees(tmp_path):
     """Whichever way a crop lies, its kernel lies so too: blurry = kernel * sharp."""
     x = np.random.default_rng(0).integers(0, 256, (60, 60)).astype(np.float32)
     h = np.zeros((5, 5), np.float32)
@@ -173,7 +157,7 @@ def test_show_draws_what_a_run_sees(run, tmp_path):
         (["prepare", "images:{}/bad", "-o", "{}/out"], "b.png is truncated or damaged"),
     ],
 )
-def test_bad_input_is_one_sentence_and_leaves_nothing(run, tmp_path, arguments, says):
+def test_bad_input_is_one_sentence_and_leaves_nothing(tmp_path, arguments, says):
     tiny_data.gopro(tmp_path / "in")
     (tmp_path / "empty").mkdir()
     (tmp_path / "file").write_text("precious")
@@ -183,7 +167,8 @@ def test_bad_input_is_one_sentence_and_leaves_nothing(run, tmp_path, arguments, 
     tiny_data.damage(tmp_path / "bad/b.png")
     before = {path for path in tmp_path.rglob("*") if "partial" not in str(path)}
     place = lambda text: text.replace("{}", str(tmp_path))
-    assert_one_sentence(run(*map(place, arguments)), place(says))
+    result = kernel_space_here("data", *map(place, arguments))
+    assert_one_sentence(result, place(says))
     after = {path for path in tmp_path.rglob("*") if "partial" not in str(path)}
     assert after == before
     assert (tmp_path / "file").read_text() == "precious"

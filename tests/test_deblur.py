@@ -6,13 +6,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from test_cli import (
+from commands import (
     BLURRY,
     SHAKEN,
     SHAPES,
     SHARP,
     assert_one_sentence,
     kernel_space,
+    kernel_space_here,
 )
 from typer.testing import CliRunner
 
@@ -97,33 +98,28 @@ def test_the_verbs_write_what_they_say(tmp_path, file):
         assert ks.read(picture).pixels.shape[1] >= before.pixels.shape[1]
 
 
-def test_mistakes_are_one_sentence(tmp_path, file):
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (f"--method basis --weights {BLURRY}", "is not a weight file"),
+        ("--kernel-size 24", "give an odd size from 3 to 128"),
+        ("--method basis --weights FILE --solver magic", "no solver 'magic'"),
+        ("--weights FILE --method guess", "no method 'guess'"),
+        (f"-o {BLURRY.parent}", "would overwrite its own input"),
+        ("--method map --weights FILE", "map uses no weights"),
+        ("--weights FILE", "auto needs those of a Mender or Judge"),
+        ("--method selfdeblur --preset slow", "no preset 'slow'"),
+        ("--trace", "--trace shows a search"),
+        ("--method selfdeblur --gamma 2.2", "leave --gamma out"),
+        ("--solver half-quadratic", "is for --method basis"),
+        ("--method kernel-space --weights FILE", "of a TwoHeads"),
+    ],
+)
+def test_mistakes_are_one_sentence(tmp_path, file, options, says):
     out = tmp_path / "out"
-    basis = ["-o", out, "--method", "basis"]
-    other = kernel_space("deblur", BLURRY, *basis, "--weights", BLURRY)
-    assert_one_sentence(other, "is not a weight file")
-    even = kernel_space("deblur", BLURRY, "-o", out, "--kernel-size", 24)
-    assert_one_sentence(even, "give an odd size from 3 to 128")
-    magic = [*basis, "--weights", file, "--solver", "magic"]
-    assert_one_sentence(kernel_space("deblur", BLURRY, *magic), "no solver 'magic'")
-    way = ["-o", out, "--weights", file, "--method", "guess"]
-    assert_one_sentence(kernel_space("deblur", BLURRY, *way), "no method 'guess'")
-    own = kernel_space("deblur", BLURRY, "-o", BLURRY.parent)
-    assert_one_sentence(own, "would overwrite its own input")
-    spare = ["-o", out, "--method", "map", "--weights", file]
-    assert_one_sentence(kernel_space("deblur", BLURRY, *spare), "map uses no weights")
-    blunt = kernel_space("deblur", BLURRY, "-o", out, "--weights", file)
-    assert_one_sentence(blunt, "auto needs those of a Mender or Judge")
-    slow = ["-o", out, "--method", "selfdeblur", "--preset", "slow"]
-    assert_one_sentence(kernel_space("deblur", BLURRY, *slow), "no preset 'slow'")
-    still = kernel_space("deblur", BLURRY, "-o", out, "--trace")
-    assert_one_sentence(still, "--trace shows a search")
-    light = ["-o", out, "--method", "selfdeblur", "--gamma", 2.2]
-    assert_one_sentence(kernel_space("deblur", BLURRY, *light), "leave --gamma out")
-    named = ["-o", out, "--solver", "half-quadratic"]
-    assert_one_sentence(kernel_space("deblur", BLURRY, *named), "is for --method basis")
-    wrong = ["-o", out, "--method", "kernel-space", "--weights", file]
-    assert_one_sentence(kernel_space("deblur", BLURRY, *wrong), "of a TwoHeads")
+    words = options.replace("FILE", str(file)).split()
+    done = kernel_space_here("deblur", BLURRY, "-o", out, *words)
+    assert_one_sentence(done, says)
     assert not out.exists()
 
 

@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 import pytest
-from test_cli import SHARP
+from commands import SHARP
 
 import kernel_space_jax as ks
 from kernel_space_jax.metrics import psnr

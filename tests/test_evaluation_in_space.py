@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from test_cli import SHAPES
+from commands import SHAPES
 
 import kernel_space_jax as ks
 from kernel_space_jax import Photo, UserError, weights, write

@@ -4,8 +4,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from commands import SHAPES
 from evaluation_data import picture
-from test_cli import SHAPES
 
 import kernel_space_jax as ks
 from kernel_space_jax import UserError, weights

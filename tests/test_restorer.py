@@ -1,17 +1,17 @@
 """The small restorer, its task, and what a restorer learns of swapped blur."""
 
 import json
-import sys
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from commands import kernel_space_here
 from evaluation_data import picture, write
 from golden import Golden
 from scipy import ndimage
 
-from kernel_space_jax import UserError, cli, weights
+from kernel_space_jax import UserError, weights
 from kernel_space_jax.evaluation.blur_swap import blur_swap
 from kernel_space_jax.evaluation.protocols.blur_swap import BLUR_SWAP
 from kernel_space_jax.metrics import psnr
@@ -86,7 +86,7 @@ def write_scene(root, scene: str, count: int) -> str:
 
 
 @pytest.mark.slow
-def test_blur_swap_from_pairs_to_table(config, space, tmp_path, monkeypatch):
+def test_blur_swap_from_pairs_to_table(config, space, tmp_path):
     train = write_scene(tmp_path / "train", "a", 3)
     test = write_scene(tmp_path / "test", "bb", 2)
     file = tmp_path / "tiny.py"
@@ -103,11 +103,8 @@ def test_blur_swap_from_pairs_to_table(config, space, tmp_path, monkeypatch):
     out = tmp_path / "run"
     words = f"blur-swap --train {train} --test {test} -o {out} --config {file}"
     more = f"--weights {space} --leaves --config.model.width=2"
-    monkeypatch.setattr(sys, "argv", ["kernel-space", *words.split(), *more.split()])
-    monkeypatch.setattr(jax.config, "update", lambda name, value: None)
-    with pytest.raises(SystemExit) as end:
-        cli.main()
-    assert end.value.code == 0
+    done = kernel_space_here(*words.split(), *more.split())
+    assert done.returncode == 0, done.stderr
     table = json.loads((out / "scores" / "summary.json").read_text())
     assert list(table["methods"]) == ["blurry", "original", "swapped", "dead-leaves"]
     assert all(row["PSNR"]["count"] == 2 for row in table["methods"].values())
