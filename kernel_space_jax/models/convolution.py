@@ -9,8 +9,8 @@ w (kh, kw, C, O) has three faces, and each is written out once here:
 
 XLA on CPU compiles what autodiff derives from a convolution 10 to 44 times slower
 inside a loop, so `convolve` and `convolve_transposed` carry these three as their
-gradients there; on GPU and TPU they are left to XLA. `scripts/benchmark.py conv`
-measures the difference.
+gradients there, and wide layers take the fewer products of `winograd`; on GPU and TPU
+they are left to XLA. `scripts/benchmark.py conv` measures the difference.
 """
 
 from functools import partial
@@ -18,6 +18,8 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
+
+from kernel_space_jax.models import winograd
 
 LAYOUT = ("NHWC", "HWIO", "NHWC")
 
@@ -117,6 +119,8 @@ def weight_gradient(
     channels = x.shape[-1]
     if kh == kw == stride == 1 and pad == 0:
         return jnp.tensordot(x, y, ((0, 1, 2), (0, 1, 2)))[None, None]
+    if stride == 1 and winograd.pays(x, kernel, features, (rows, columns)):
+        return winograd.weight_gradient(x, y, pad)
     if stride == 1 and 2 * features <= channels:
         # Seen from y, x is the output: patches are taken of the narrower side.
         swapped = weight_gradient(y, x, kernel, 1, kh - 1 - pad)
@@ -197,6 +201,8 @@ def _sliding(x: Array, w: Array, pads: tuple) -> Array:
         n + sum(sides) - k + 1
         for n, sides, k in zip(x.shape[1:3], pads, (kh, kw), strict=True)
     )
+    if winograd.pays(x, (kh, kw), features, (rows, columns)):
+        return winograd.correlate(x, w, pads)
     if kh * kw * channels <= NARROW:
         x = jnp.pad(x, ((0, 0), *pads, (0, 0)))
         patches = jnp.concatenate(_shifts(x, (kh, kw), 1, (rows, columns)), -1)

@@ -43,6 +43,10 @@ def spread(
     """
 
     def here(shared: Any, stacks: tuple) -> Any:
+        if _count(stacks) == 1:
+            # No loop around it: XLA would compile the one inside it less well.
+            found = solve(shared, *jax.tree.map(lambda leaf: leaf[0], stacks))
+            return jax.tree.map(lambda leaf: leaf[None], found)
         chunk = None
         if (way or way_of_platform()) == "vmap":
             chunk = _chunk(solve, shared, stacks, memory or _memory())
@@ -53,7 +57,7 @@ def spread(
         devices = jax.device_count()
         if devices == 1:
             return here(shared, stacks)
-        count = jax.tree.leaves(stacks)[0].shape[0]
+        count = _count(stacks)
         missing = -count % devices
         filled = jax.tree.map(partial(_fill, missing=missing), stacks)
         mesh = jax.make_mesh((devices,), (AXIS,), axis_types=(AxisType.Auto,))
@@ -73,8 +77,8 @@ def spread(
 
 def _chunk(solve: Callable, shared: Any, stacks: tuple, memory: int | None) -> int:
     """How many problems of these stacks (n, ...) a device solves at once."""
-    count = jax.tree.leaves(stacks)[0].shape[0]
-    if memory is None or count == 1:
+    count = _count(stacks)
+    if memory is None:
         return count
     alone = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape, a.dtype), shared)
     one = jax.tree.map(lambda a: jax.ShapeDtypeStruct(a.shape[1:], a.dtype), stacks)
@@ -88,6 +92,10 @@ def _chunk(solve: Callable, shared: Any, stacks: tuple, memory: int | None) -> i
     kept = common + count * (2 * own + needs.output_size_in_bytes)
     room = SHARE * memory - kept
     return max(1, min(count, int(room / max(needs.temp_size_in_bytes, 1))))
+
+
+def _count(stacks: Any) -> int:
+    return jax.tree.leaves(stacks)[0].shape[0]
 
 
 def _memory() -> int | None:
