@@ -1,14 +1,14 @@
 """3x3 convolutions by a quarter of the products, for wide layers on CPU.
 
-Winograd's F(4x4, 3x3) (Lavin and Gray 2016): in the basis of polynomials' values at the
-points 0, 1, -1, 2, -2 and infinity a convolution is a product at each point. A tile of
-4x4 outputs takes 36 of these instead of 144,
+Winograd's F(4x4, 3x3) (Lavin and Gray 2016): a convolution is a product of polynomials,
+and that is a product of their values at each of enough points. A tile of 4x4 outputs
+takes 36 of these instead of 144,
 
     y  = A^T [(G w G^T) . (B^T x B)] A           x of 6x6, the tile and what it sees
     dw = G^T [(B^T x B) . (A dy A^T)] G          its adjoint in w, summed over tiles
 
-and over channels and tiles each of the 36 is one matrix product. The basis costs
-digits: single precision keeps five. `scripts/benchmark.py conv` measures the gain.
+and over channels and tiles each of the 36 is one matrix product. The change of basis
+costs a digit of single precision. `scripts/benchmark.py conv` measures the gain.
 """
 
 import jax.numpy as jnp
@@ -17,23 +17,8 @@ from jax import Array, lax
 
 TILE = 4
 SEEN = TILE + 2
-# B^T, G and A^T of the paper, for the points 0, 1, -1, 2, -2 and infinity.
-INPUT = np.array(
-    [
-        [4, 0, -5, 0, 1, 0],
-        [0, -4, -4, 1, 1, 0],
-        [0, 4, -4, -1, 1, 0],
-        [0, -2, -1, 2, 1, 0],
-        [0, 2, -1, -2, 1, 0],
-        [0, 4, 0, -5, 0, 1],
-    ]
-)
-WEIGHTS = np.array(
-    [[6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0, 24]]
-) / np.array([[24]])
-OUTPUT = np.array(
-    [[1, 1, 1, 1, 1, 0], [0, 1, -1, 2, -2, 0], [0, 1, 1, 4, 4, 0], [0, 1, -1, 8, -8, 1]]
-)
+# Infinity is the sixth. They lose half of what the usual 0, 1, -1, 2 and -2 lose.
+POINTS = (0, 2 / 3, -2 / 3, 3 / 2, -3 / 2)
 # Tiles taken together, those of 512x512 outputs: the other basis takes three times the
 # memory of an image, and many more are no faster.
 TOGETHER = 16384
@@ -42,6 +27,23 @@ TOGETHER = 16384
 # is most of the work, none does.
 NARROW, WIDE = 32, 64
 FEWEST, CACHED = 32, 4096
+
+
+def _basis() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """B^T (6, 6), G (6, 3) and A^T (4, 6); at infinity the highest power counts."""
+    powers = lambda n: np.vstack(  # noqa: E731
+        [np.vander(POINTS, n, increasing=True), np.eye(n)[-1]]
+    )
+    others = [[q for q in POINTS if q != p] for p in POINTS]
+    # The polynomials that are zero at all other points, from the lowest power on.
+    seen = [[*np.poly(roots)[::-1], 0] for roots in others] + [np.poly(POINTS)[::-1]]
+    values = [np.prod(np.subtract(p, q)) for p, q in zip(POINTS, others, strict=True)]
+    weights = powers(SEEN - TILE + 1) / np.array([*values, 1])[:, None]
+    # Half of the entries are zero but for rounding.
+    return np.round(seen, 12), weights, powers(TILE).T
+
+
+INPUT, WEIGHTS, OUTPUT = _basis()
 
 
 def pays(
