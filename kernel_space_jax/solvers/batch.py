@@ -44,7 +44,7 @@ def spread(
 
     def here(shared: Any, stacks: tuple) -> Any:
         if _count(stacks) == 1:
-            # No loop around it: XLA would compile the one inside it less well.
+            # One needs no loop.
             found = solve(shared, *jax.tree.map(lambda leaf: leaf[0], stacks))
             return jax.tree.map(lambda leaf: leaf[None], found)
         chunk = None
