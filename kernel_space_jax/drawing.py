@@ -1,5 +1,6 @@
 """Pictures of kernels: what blur looks like at each place of a photo."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
@@ -13,6 +14,7 @@ GAP = 1
 COLOUR = (1.0, 0.85, 0.3)
 
 
+@jax.jit
 def draw_field(field: KernelField, photo: Array) -> Array:
     """The kernels of a grid of pixels, each drawn where it acts: (N, H, W, 3).
 

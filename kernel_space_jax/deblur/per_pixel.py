@@ -86,21 +86,23 @@ def find_field(
     return believed(field) if others else field
 
 
+@jax.jit
 def believed(field: KernelField) -> KernelField:
     """The field without its last kernel, unless that is the likeliest widely."""
-    if share_of_map(field) >= BELIEVED:
-        return field
-    masks = field.masks.at[..., -1].set(0)
-    return field._replace(masks=masks / jnp.sum(masks, -1, keepdims=True))
+    others = field.masks.at[..., -1].set(0)
+    others = others / jnp.sum(others, -1, keepdims=True)
+    widely = share_of_map(field) >= BELIEVED
+    return field._replace(masks=jnp.where(widely, field.masks, others))
 
 
-def share_of_map(field: KernelField) -> float:
-    """The part of the pixels for which the last kernel is the likeliest."""
+@jax.jit
+def share_of_map(field: KernelField) -> jax.Array:
+    """The part of the pixels for which the last kernel is the likeliest: a number."""
     # Where nothing moved, map's kernel is also the first.
-    last = jnp.argmax(field.masks[0], -1) == field.masks.shape[-1] - 1
-    first = jnp.argmax(field.masks[0], -1) == 0
+    winner = jnp.argmax(field.masks[0], -1)
+    last, first = winner == field.masks.shape[-1] - 1, winner == 0
     same = jnp.max(field.kernels[0, -1]) == 1
-    return float(jnp.mean(last | (first & same)))
+    return jnp.mean(last | (first & same))
 
 
 def _of_side(h: jax.Array, side: int) -> jax.Array:

@@ -8,9 +8,9 @@ Both use a masked border (canvas.py), and all of it is one compiled program: Fou
 divisions for x, a projected and accelerated descent for h.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from functools import cache, partial
 from typing import NamedTuple
 
 import jax
@@ -77,24 +77,29 @@ def blind_map(y: Array, size: int | None = None, *, gamma: float = 1.0) -> Blind
     off, too large a one lets the search go astray. And a photo that is sharp keeps the
     kernel that does nothing: the search finds some blur in any photo.
 
-    Not to be jitted as a whole: the boxes are searched side by side, each by a program
-    of its own, as one of them keeps no more than one core busy.
+    Not to be jitted as a whole: the boxes are searched side by side by one program, as
+    one of them keeps no more than one core busy.
     """
     light = to_light(y, gamma)
     if size is not None:
-        return _refined(light, _of_size(light, size))
+        return _refined(light, _program(light.shape, size)(light, jnp.int32(size))[0])
     # A kernel as large as half the photo leaves nothing to be seen.
-    sizes = [n for n in SIZES if 2 * n <= min(y.shape[1:3])] or [SMALLEST]
-    with ThreadPoolExecutor(len(sizes)) as pool:
-        found = list(
-            pool.map(lambda n: jax.block_until_ready(_of_size(light, n)), sizes)
-        )
-    scores = jnp.stack([_doubt(light, one) for one in found])
-    largest = max(sizes)
-    h = jnp.stack([_padded(one.h, largest) for one in found])
-    best, photo = jnp.argmin(scores, 0), jnp.arange(len(y))
-    error = jnp.stack([one.error for one in found])
-    return sharp_left(y, _refined(light, Blind(h[best, photo], error[best, photo])))
+    boxes = [n for n in SIZES if 2 * n <= min(y.shape[1:3])] or [SMALLEST]
+    search = _program(light.shape, max(boxes))
+    run = lambda box: jax.block_until_ready(search(light, jnp.int32(box)))
+    with ThreadPoolExecutor(len(boxes)) as pool:
+        return _least_doubted(y, light, list(pool.map(run, boxes)))
+
+
+@jax.jit
+def _least_doubted(
+    y: Array, light: Array, found: Sequence[tuple[Blind, Array]]
+) -> Blind:
+    """For each photo the kernel with the least doubt, refined, unless it is sharp."""
+    all_found, doubts = jax.tree.map(lambda *parts: jnp.stack(parts), *found)
+    best, photo = jnp.argmin(doubts, 0), jnp.arange(len(y))
+    chosen = jax.tree.map(lambda part: part[best, photo], all_found)
+    return sharp_left(y, _refined(light, chosen))
 
 
 @jax.jit
@@ -123,8 +128,9 @@ def blind_near(y: Array, h: Array, *, gamma: float = 1.0) -> Blind:
 def _near(y: Array, h: Array) -> Blind:
     def one(plane: Array, h: Array) -> Blind:
         strength = jnp.float32(NEAR_STRENGTH)
-        h, _, error = _level(plane, h, strength, NEAR_TURNS)
-        return Blind(_clean(h, CUT), error)
+        anywhere = jnp.ones(h.shape, bool)
+        h, _, error = _level(plane, h, strength, NEAR_TURNS, anywhere)
+        return Blind(_clean(h, CUT, anywhere), error)
 
     return jax.vmap(one)(jnp.mean(y, -1), h)
 
@@ -173,30 +179,55 @@ def _edges(y: Array, h: Array) -> Array:
     return jnp.log(spread + 1e-6)
 
 
-def _padded(h: Array, size: int) -> Array:
-    side = (size - h.shape[-1]) // 2
-    return jnp.pad(h, ((0, 0), (side, side), (side, side)))
+@cache
+def _program(shape: tuple[int, ...], side: int) -> Callable[..., tuple[Blind, Array]]:
+    """`_search` for photos of a shape, compiled: threads would do so one by one."""
+    photos = jax.ShapeDtypeStruct(shape, jnp.float32)
+    box = jax.ShapeDtypeStruct((), jnp.int32)
+    return jax.jit(partial(_search, side=side)).lower(photos, box).compile()
 
 
-@partial(jax.jit, static_argnames="size")
-def _of_size(y: Array, size: int) -> Blind:
+def _search(y: Array, box: Array, side: int) -> tuple[Blind, Array]:
+    """Kernels (N, side, side) that lie within a box, from coarse to fine; their doubts.
+
+    The box is an odd number of pixels, no more than `side`. It is no constant of the
+    program, for that takes long to compile, and one does for boxes of all sizes.
+    """
     plane = jnp.mean(y, -1)
-    scales = _scales(size)
+    scales = _scales(side)
 
     def one(plane: Array) -> Blind:
-        h = jnp.zeros((SMALLEST, SMALLEST)).at[SMALLEST // 2, 1:].set(0.5)
+        h, begun = _start(scales[0]), jnp.bool_(False)
         strength, error = jnp.float32(STRENGTH), jnp.float32(0)
-        for side in scales:
-            ratio = side / size
-            shape = tuple(max(round(n * ratio), 2 * side) for n in plane.shape)
+        for own in scales:
+            ratio = own / side
+            shape = tuple(max(round(n * ratio), 2 * own) for n in plane.shape)
             small = jax.image.resize(plane, shape, "linear", antialias=True)
-            h = jax.image.resize(h, (side, side), "linear")
-            turns = LAST_TURNS if side == size else TURNS
-            h, strength, error = _level(small, _on_simplex(h), strength, turns)
-            h = _clean(h, CUT if side == size else LAST_CUT)
+            finer = _on_simplex(jax.image.resize(h, (own, own), "linear"))
+            h = jnp.where(begun, finer, _start(own))
+            # Where the box is smaller than the smallest kernel nothing is searched.
+            begun = box * own >= SMALLEST * side
+            turns = jnp.where(begun, LAST_TURNS if own == side else TURNS, 0)
+            inside = _box(own, box * ratio)
+            h, strength, error = _level(small, h, strength, turns, inside)
+            h = _clean(h, CUT if own == side else LAST_CUT, inside)
         return Blind(h, error)
 
-    return jax.vmap(one)(plane)
+    found = jax.vmap(one)(plane)
+    return found, _doubt(y, found)
+
+
+def _start(side: int) -> Array:
+    """A kernel that does next to nothing, for a search to begin with."""
+    middle = side // 2
+    return jnp.zeros((side, side)).at[middle, middle : middle + 2].set(0.5)
+
+
+def _box(side: int, width: float | Array) -> Array:
+    """Where a kernel (side, side) lies within a box of a width, 3 pixels at least."""
+    reach = jnp.maximum(jnp.round((width - 1) / 2), SMALLEST // 2)
+    near = jnp.abs(jnp.arange(side) - side // 2) <= reach
+    return near[:, None] & near
 
 
 def _scales(size: int) -> list[int]:
@@ -211,15 +242,15 @@ def _scales(size: int) -> list[int]:
 
 
 def _level(
-    y: Array, h: Array, strength: Array, turns: int
+    y: Array, h: Array, strength: Array, turns: int | Array, inside: Array
 ) -> tuple[Array, Array, Array]:
-    """x and h in turns on a photo (H, W) of one scale."""
+    """x and h in turns on a photo (H, W) of one scale; h is 0 but `inside` a box."""
     domain = canvas(y.shape, h.shape)
 
     def turn(_: int, state: tuple[Array, Array, Array]) -> tuple[Array, ...]:
         h, strength, _ = state  # type: ignore[assignment]
         x = _latent(domain, y, h, strength)
-        h, error = _kernel(domain, y, x, h)
+        h, error = _kernel(domain, y, x, h, inside)
         h = _on_simplex(jnp.where(h < CUT * h.max(), 0, h))
         return h, jnp.maximum(strength / FALL, LEAST_STRENGTH), error
 
@@ -255,7 +286,9 @@ def _latent(domain: Canvas, y: Array, h: Array, strength: Array) -> Array:
     return lax.while_loop(lambda state: state[0] <= 1, step, start)[1][0]
 
 
-def _kernel(domain: Canvas, y: Array, x: Array, h: Array) -> tuple[Array, Array]:
+def _kernel(
+    domain: Canvas, y: Array, x: Array, h: Array, inside: Array
+) -> tuple[Array, Array]:
     """h >= 0 of sum 1 that explains the photo's differences by those of x.
 
         min  sum_d |M_d (h * D_d x - D_d y)|^2 + ridge |D x|^2 |h|^2
@@ -289,7 +322,7 @@ def _kernel(domain: Canvas, y: Array, x: Array, h: Array) -> tuple[Array, Array]
             best, ahead = state
             away = ahead - h
             slope = here + bound(away) + ridge * away
-            new = project(ahead - length * slope)
+            new = project(jnp.where(inside, ahead - length * slope, -jnp.inf))
             return new, new + number / (number + 3.0) * (new - best)
 
         return lax.fori_loop(0, BOUND_STEPS, step, (h, h))[0]  # type: ignore[arg-type]
@@ -340,8 +373,11 @@ def _on_simplex(h: Array) -> Array:
     return h / jnp.maximum(jnp.sum(h), 1e-12)
 
 
-def _clean(h: Array, cut: float) -> Array:
-    """h without faint parts and small islands, its centre of mass in the middle."""
+def _clean(h: Array, cut: float, inside: Array) -> Array:
+    """h without faint parts and small islands, its centre of mass in the middle.
+
+    What that moves out of its box is lost.
+    """
     h = jnp.where(h < cut * h.max(), 0, h)
     mass = island_mass(h)
     h = _on_simplex(jnp.where(mass < LEAST_MASS * jnp.sum(h), 0, h))
@@ -351,7 +387,7 @@ def _clean(h: Array, cut: float) -> Array:
     shift = [jnp.round(jnp.sum(h * g)).astype(int) for g in (at[:, None], at[None])]
     wide = jnp.pad(h, side)
     start = [side + offset for offset in shift]
-    return _on_simplex(lax.dynamic_slice(wide, start, h.shape))
+    return _on_simplex(inside * lax.dynamic_slice(wide, start, h.shape))
 
 
 def island_mass(h: Array) -> Array:

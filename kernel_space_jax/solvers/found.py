@@ -6,6 +6,7 @@ candidate is quite right either: what none explains is noise to the solver.
 
 from functools import partial
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 
@@ -27,12 +28,14 @@ STILL = 0.99
 half_quadratic_found = partial(half_quadratic, likely=True, steps=3)
 
 
+@jax.jit
 def decided(field: KernelField) -> KernelField:
     """The field with each pixel nearer to the kernel that it has most of."""
     masks = field.masks**DECIDED
     return field._replace(masks=masks / jnp.sum(masks, -1, keepdims=True))
 
 
+@partial(jax.jit, static_argnames="count")
 def likeliest(field: KernelField, count: int = LIKELIEST) -> KernelField:
     """Each field with no more kernels than `count`, those with most of its pixels."""
     share = jnp.mean(field.masks, (1, 2))
@@ -44,6 +47,7 @@ def likeliest(field: KernelField, count: int = LIKELIEST) -> KernelField:
     )
 
 
+@jax.jit
 def stillness(field: KernelField) -> Array:
     """The part of each pixel that no kernel has blurred: (N, H, W, 1).
 
@@ -53,6 +57,7 @@ def stillness(field: KernelField) -> Array:
     return jnp.einsum("nhwb,nb->nhw", field.masks, nothing.astype(float))[..., None]
 
 
+@jax.jit
 def found_noise(y: Array) -> Array:
     """sigma of photos (N, H, W, C) for a solver that is given kernels found: (N,)."""
     return jnp.maximum(photo_noise(y, None), FOUND_NOISE)
