@@ -85,7 +85,8 @@ def random_masks(key: Array, size: tuple[int, int], objects: int) -> Array:
     alpha = coverage(shape[:, None, None], y, x)
     # What is left of a pixel behind none, one, two ... of the objects.
     through = jnp.cumprod(jnp.pad(1 - alpha, EACH_BEHIND, constant_values=1), -1)
-    return jnp.concatenate([through[..., -1:], alpha * through[..., :-1]], -1)
+    # Each takes what is less behind it, so that the sum is 1 however alpha is rounded.
+    return jnp.concatenate([through[..., -1:], -jnp.diff(through)], -1)
 
 
 class _Grids:
