@@ -43,10 +43,6 @@ def spread(
     """
 
     def here(shared: Any, stacks: tuple) -> Any:
-        if _count(stacks) == 1:
-            # One needs no loop.
-            found = solve(shared, *jax.tree.map(lambda leaf: leaf[0], stacks))
-            return jax.tree.map(lambda leaf: leaf[None], found)
         chunk = None
         if (way or way_of_platform()) == "vmap":
             chunk = _chunk(solve, shared, stacks, memory or _memory())
