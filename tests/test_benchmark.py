@@ -45,6 +45,16 @@ def test_basis(tmp_path):
         assert positive([*found["ms"][part].values(), found["ratio"][part]])
 
 
+def test_deblur(tmp_path):
+    found, output = figures(
+        tmp_path, *"deblur --height 64 --width 80 --method map --rounds 1".split()
+    )
+    # What the first run compiled the later one finds.
+    assert 0 < found["later"]["seconds"] < found["first"]["seconds"]
+    assert 1e8 < found["later"]["bytes"] <= found["first"]["bytes"]
+    assert f"{found['first']['seconds']:.1f}" in output
+
+
 def test_kernel_space(tmp_path):
     pytest.importorskip("torch")
     found, output = figures(
