@@ -8,8 +8,7 @@ from test_solvers_non_blind import blurred, scene
 
 from kernel_space_jax.metrics import kernel_similarity, psnr
 from kernel_space_jax.solvers import blind_map, refine_kernel, restore
-from kernel_space_jax.solvers.blind_map import _search as search_boxes
-from kernel_space_jax.solvers.blind_map import island_mass
+from kernel_space_jax.solvers.blind_map import island_mass, search_within
 
 
 def test_islands_are_weighed_as_scipy_finds_them():
@@ -40,7 +39,7 @@ def test_kernels_are_found_and_photos_do_not_meet():
 
 def test_one_program_keeps_a_kernel_within_any_box():
     _, y = blurred(scene(8, 64, 72), kernels()[0], 0.003)
-    search = jax.jit(lambda box: search_boxes(y, box, 9))
+    search = jax.jit(lambda box: search_within(y, box, 9))
     for box in (3, 5, 9):
         h = np.asarray(search(box)[0].h[0])
         rows, columns = np.ptp(np.argwhere(h > 0), axis=0) + 1

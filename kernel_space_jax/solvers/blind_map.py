@@ -181,13 +181,13 @@ def _edges(y: Array, h: Array) -> Array:
 
 @cache
 def _program(shape: tuple[int, ...], side: int) -> Callable[..., tuple[Blind, Array]]:
-    """`_search` for photos of a shape, compiled: threads would do so one by one."""
+    """`search_within` of one shape, compiled: threads would do so one by one."""
     photos = jax.ShapeDtypeStruct(shape, jnp.float32)
     box = jax.ShapeDtypeStruct((), jnp.int32)
-    return jax.jit(partial(_search, side=side)).lower(photos, box).compile()
+    return jax.jit(partial(search_within, side=side)).lower(photos, box).compile()
 
 
-def _search(y: Array, box: Array, side: int) -> tuple[Blind, Array]:
+def search_within(y: Array, box: Array, side: int) -> tuple[Blind, Array]:
     """Kernels (N, side, side) that lie within a box, from coarse to fine; their doubts.
 
     The box is an odd number of pixels, no more than `side`. It is no constant of the
