@@ -14,6 +14,8 @@ score --data levin:data/levin09 --method blurry --method known-kernel \
   --results skimage-rl=outside/levin09 \
   --results inputs=data/levin09/blurry \
   -o runs/levin --title "Levin, 8 of the 32 images"
+score --data levin:data/levin09 --method known-kernel --method fitted-kernel \
+  -o runs/levin-fitted --title "Levin, 8 of the 32 images, what one kernel can give"
 score --data images:data/kodak24 --protocol shaken --method blurry \
   --method known-kernel --method map --method map-size-known \
   -o runs/shaken --title "Shaken, 8 Kodak images"

@@ -21,11 +21,13 @@ import kernel_space_jax as ks
 from kernel_space_jax import weights
 from kernel_space_jax.cli import app
 from kernel_space_jax.datasets import Record
+from kernel_space_jax.deblur import automatic
 from kernel_space_jax.deblur.per_pixel import believed, share_of_map
 from kernel_space_jax.evaluation.methods import from_weights
 from kernel_space_jax.metrics import best_shift, psnr
 from kernel_space_jax.models.two_heads import TwoHeads
 from kernel_space_jax.operators import KernelField, uniform
+from kernel_space_jax.operators.camera import GAMMA
 from kernel_space_jax.solvers import half_quadratic, presets
 from kernel_space_jax.solvers.found import FOUND_NOISE, decided, likeliest
 
@@ -184,6 +186,19 @@ def test_two_kernels_are_not_taken_for_one(mapped):
         for z in (both, found.image)
     )
     assert after > before
+
+
+def test_where_the_judge_is_unsure_the_halves_of_the_photo_decide(mapped, monkeypatch):
+    monkeypatch.setattr(automatic, "EVERYWHERE", 1.0)
+    photo = ks.read(SHAKEN).pixels
+    one = ks.deblur(photo)
+    assert one.kernel is not None
+    assert float(psnr(one.image[None], mapped.image[None])[0]) > 45
+    assert automatic.likeness(photo, one.kernel, GAMMA) > automatic.ALIKE
+    # Upside down one half has another blur, and both look like photos all the same.
+    half = photo.shape[1] // 2
+    both = np.concatenate([photo[:, :half], photo[::-1, half:]], 1)
+    assert automatic.likeness(both, one.kernel, GAMMA) < 0.8
 
 
 def test_the_part_of_a_photo_that_has_the_last_kernel():

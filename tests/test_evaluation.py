@@ -109,6 +109,19 @@ def test_a_folder_of_inputs_scores_what_the_inputs_score(levin, tmp_path):
     assert "kernel 2" in (tmp_path / "made" / "table.md").read_text()
 
 
+def test_a_fitted_kernel_is_right_where_the_given_one_is_not(levin, tmp_path):
+    given = ["--data", f"levin:{levin}", "--method", "known-kernel"]
+    run(*given, "-o", tmp_path / "right")
+    for path in (levin / "kernels").iterdir():
+        np.save(path, np.load(path)[::-1])
+    run(*given, "--method", "fitted-kernel", "-o", tmp_path / "wrong")
+    right, wrong = scores(tmp_path / "right"), scores(tmp_path / "wrong")
+    for image in ("im1_ker1", "im2_ker2"):
+        fitted = float(wrong["fitted-kernel", image]["PSNR"])
+        assert fitted > float(wrong["known-kernel", image]["PSNR"]) + 3
+        assert fitted > float(right["known-kernel", image]["PSNR"]) - 0.5
+
+
 def test_resuming_changes_nothing(pairs, tmp_path):
     settings = Settings(f"pairs:{pairs}", "")
     asked = []

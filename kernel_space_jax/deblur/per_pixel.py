@@ -76,14 +76,17 @@ def find_field(
             f"these weights are of a {type(network.module).__name__}; "
             f"kernels are found by those of a {finders}"
         )
-    y = _known(photo, gamma)
-    others = ()
     if isinstance(network.module, Judge | Mender):
-        h = kernel_of_middle(photo, gamma=gamma)[None]
-        others = (_of_side(h, network.module.kernel_size)[:, None],)
+        return believed(judged(photo, network, gamma))
+    return KernelField(*_apply(network, _known(photo, gamma), method=None))
+
+
+def judged(photo: np.ndarray, network: Weights, gamma: float = GAMMA) -> KernelField:
+    """How likely a Judge or Mender holds its kernels, and last that of `map`."""
+    h = kernel_of_middle(photo, gamma=gamma)[None]
+    other = _of_side(h, network.module.kernel_size)[:, None]  # type: ignore[attr-defined]
     method = "find" if isinstance(network.module, Mender) else None
-    field = KernelField(*_apply(network, y, *others, method=method))
-    return believed(field) if others else field
+    return KernelField(*_apply(network, _known(photo, gamma), other, method=method))
 
 
 @jax.jit
