@@ -74,9 +74,10 @@ def deblur_automatically(
 def likeness(photo: np.ndarray, h: Array, gamma: float) -> float:
     """How alike h (size, size) and the kernels of the photo's halves are, from 0 to 1.
 
-    The least `kernel_similarity` of any two. The halves are those of the longer side.
+    The least `kernel_similarity` of any two. The halves are left and right: above and
+    below photos differ, and a sky shows no kernel.
     """
-    halves = np.array_split(photo, 2, axis=int(np.argmax(photo.shape[:2])))
+    halves = np.array_split(photo, 2, axis=1)
     kernels = [h, *(kernel_of_middle(half, gamma=gamma) for half in halves)]
     return min(
         float(kernel_similarity(one[None], other[None])[0])

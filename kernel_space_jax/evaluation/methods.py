@@ -99,10 +99,9 @@ def fitted_kernel(record: Record) -> Restored:
     if h is None:
         raise UserError(f"{record.name} comes without the kernel of fitted-kernel")
     x = match_channels(truth(record), y.shape[-1])
-    size = max(h.shape) + 2 * MARGIN
-    images = (jnp.asarray(image)[None] for image in (x, y))
-    fitted = uniform.estimate(*images, size)[0]
-    x = restore_with_kernel(jnp.asarray(y)[None], fitted)
+    photo = jnp.asarray(y)[None]
+    fitted = uniform.estimate(jnp.asarray(x)[None], photo, max(h.shape) + 2 * MARGIN)[0]
+    x = restore_with_kernel(photo, fitted)
     return Restored(np.asarray(x[0]), np.asarray(fitted))
 
 
