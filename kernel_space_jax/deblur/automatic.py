@@ -35,9 +35,9 @@ from kernel_space_jax.weights import Weights
 # that we blurred and the middles of GoPro's.
 EVERYWHERE = 0.8
 # Where it is the likeliest for a part between these two, it is right if the halves of
-# the photo have kernels so alike. On seven of Kodak's photos that we blurred by turning a
-# camera, with kernels alike from 0.77 on, `map` was 0.7 to 3.2 dB better than `basis`;
-# one with several blurs that it harms has 0.87, one of GoPro's 0.85.
+# the photo have kernels so alike. On seven of Kodak's photos that we blurred by turning
+# a camera, with kernels alike from 0.77 on, `map` was 0.7 to 3.2 dB better than
+# `basis`; where it was worse, one with several blurs has 0.87 and one of GoPro's 0.85.
 SOMEWHERE = 0.3
 ALIKE = 0.9
 
