@@ -92,7 +92,7 @@ def known_kernel(record: Record) -> Restored:
 def fitted_kernel(record: Record) -> Restored:
     """The same with the kernel that fits the true image and the photo best.
 
-    No blind method sees the true image: this is the ceiling of any one kernel, where a
+    No blind method sees the true image: this says what one kernel can give, where a
     data set's own may be off by a little.
     """
     y, h = observed(record), record.extras.get("kernel")
