@@ -8,7 +8,7 @@ from test_solvers_non_blind import blurred, scene
 
 from kernel_space_jax.metrics import kernel_similarity, psnr
 from kernel_space_jax.solvers import blind_map, refine_kernel, restore
-from kernel_space_jax.solvers.blind_map import island_mass, search_within
+from kernel_space_jax.solvers.blind_map import island_mass
 
 
 def test_islands_are_weighed_as_scipy_finds_them():
@@ -35,19 +35,6 @@ def test_kernels_are_found_and_photos_do_not_meet():
     assert (kernel_similarity(both.h, kernels()) > 0.7).all()
     alone = blind_map(y[1:], 9)
     assert float(kernel_similarity(alone.h, both.h[1:])[0]) > 0.99
-
-
-def test_one_program_keeps_a_kernel_within_any_box():
-    _, y = blurred(scene(8, 64, 72), kernels()[0], 0.003)
-    search = jax.jit(lambda box: search_within(y, box, 9))
-    for box in (3, 5, 9):
-        h = np.asarray(search(box)[0].h[0])
-        rows, columns = np.ptp(np.argwhere(h > 0), axis=0) + 1
-        # The true one is 7 pixels wide, so it fills the small boxes.
-        assert rows <= box and min(box, 7) <= columns <= box
-        aside = (9 - box) // 2
-        inner = h[aside : 9 - aside, aside : 9 - aside].sum()
-        np.testing.assert_allclose([h.sum(), inner], 1, atol=1e-5)
 
 
 def test_odd_photos_stay_finite():
