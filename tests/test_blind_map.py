@@ -3,12 +3,15 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+from commands import SHAPES
 from scipy import ndimage
 from test_solvers_non_blind import blurred, scene
 
-from kernel_space_jax.metrics import kernel_similarity, psnr
+import kernel_space_jax as ks
+from kernel_space_jax.metrics import best_shift, kernel_similarity, psnr
 from kernel_space_jax.solvers import blind_map, refine_kernel, restore
 from kernel_space_jax.solvers.blind_map import island_mass
+from kernel_space_jax.synthesis import shake_kernel
 
 
 def test_islands_are_weighed_as_scipy_finds_them():
@@ -35,6 +38,15 @@ def test_kernels_are_found_and_photos_do_not_meet():
     assert (kernel_similarity(both.h, kernels()) > 0.7).all()
     alone = blind_map(y[1:], 9)
     assert float(kernel_similarity(alone.h, both.h[1:])[0]) > 0.99
+
+
+def test_a_small_blur_is_not_taken_for_a_large_one():
+    """A haze around the kernel explains texture, but its x is no photo."""
+    whole = ks.read(SHAPES).pixels[10:214, 10:214].mean(-1)[None, ..., None]
+    h = shake_kernel(jax.random.key(54), 5, exposures=(1.0,), length=8.0)
+    x, y = blurred(jnp.asarray(whole), h, 0.004)
+    shifted = best_shift(x, jnp.clip(restore(y, blind_map(y).h), 0, 1))
+    assert float(psnr(shifted.x, shifted.z)[0] - psnr(y, x)[0]) > 2
 
 
 def test_odd_photos_stay_finite():
