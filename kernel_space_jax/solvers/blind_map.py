@@ -49,11 +49,12 @@ SMALLEST = 3
 STEP = 2**0.5
 # Strengths to begin with, and w and v, by which their kernels are judged: chosen on 50
 # photographs that we blurred with shakes of 5 to 31 pixels, and on our samples. Two
-# strengths win 0.6 dB over one with kernels in boxes of 13, 21 and 29 pixels; w from 1
-# to 3 and v from 30 to 1000 do as well. Without v a kernel with a haze around it, which
-# takes a small blur for a large one, is believed for some photos: -13 dB.
+# strengths win 0.6 dB over one with kernels in boxes of 13, 21 and 29 pixels; w from 1.2
+# to 4 and v from 30 to 1000 do as well. Three of Köhler's want w to be 2.5 and more.
+# Without v a kernel with a haze around it, which takes a small blur for a large one, is
+# believed for some photos: -13 dB.
 STRENGTHS = (2e-3, 6e-3)
-SPARSE, OUTSIDE, JUDGED_BORDER = 1.2, 100.0, 20
+SPARSE, OUTSIDE, JUDGED_BORDER = 3.0, 100.0, 20
 # Pixels a side of the kernels that are looked for, and in smaller photos.
 SIZES = (29, 21, 13)
 # Turns of the refinement at the end: on Levin's photos 32.1 dB become 32.5, on those
