@@ -49,10 +49,10 @@ SMALLEST = 3
 STEP = 2**0.5
 # Strengths to begin with, and w and v, by which their kernels are judged: chosen on 50
 # photographs that we blurred with shakes of 5 to 31 pixels, and on our samples. Two
-# strengths win 0.6 dB over one with kernels in boxes of 13, 21 and 29 pixels; w from 1.2
-# to 4 and v from 30 to 1000 do as well. Three of Köhler's want w to be 2.5 and more.
-# Without v a kernel with a haze around it, which takes a small blur for a large one, is
-# believed for some photos: -13 dB.
+# strengths win 0.6 dB over one with kernels in boxes of 13, 21 and 29 pixels. Any w of
+# 1.2 to 4 and v of 30 to 1000 does as well; three of Köhler's want w to be above 2.5.
+# Without v some kernels with a haze around them are believed, which take a small blur
+# for a large one: -13 dB.
 STRENGTHS = (2e-3, 6e-3)
 SPARSE, OUTSIDE, JUDGED_BORDER = 3.0, 100.0, 20
 # Pixels a side of the kernels that are looked for, and in smaller photos.
