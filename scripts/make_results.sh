@@ -15,6 +15,7 @@ score --data levin:data/levin09 --method blurry --method known-kernel \
   --results inputs=data/levin09/blurry \
   -o runs/levin --title "Levin, 8 of the 32 images"
 score --data levin:data/levin09 --method known-kernel --method fitted-kernel \
+  --method map --method map-size-known \
   -o runs/levin-fitted --title "Levin, 8 of the 32 images, what one kernel can give"
 score --data images:data/kodak24 --protocol shaken --method blurry \
   --method known-kernel --method map --method map-size-known \
