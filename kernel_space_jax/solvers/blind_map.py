@@ -188,16 +188,16 @@ def _edges(x: Array) -> Array:
 
 @cache
 def _program(shape: tuple[int, ...], side: int) -> Callable[..., tuple[Blind, Array]]:
-    """`search` of one shape, compiled: threads would do so one by one."""
+    """`_search` of one shape, compiled: threads would do so one by one."""
     photos = jax.ShapeDtypeStruct(shape, jnp.float32)
     strength = jax.ShapeDtypeStruct((), jnp.float32)
-    return jax.jit(partial(search, side=side)).lower(photos, strength).compile()
+    return jax.jit(partial(_search, side=side)).lower(photos, strength).compile()
 
 
-def search(y: Array, strength: Array, side: int) -> tuple[Blind, Array]:
+def _search(y: Array, strength: Array, side: int) -> tuple[Blind, Array]:
     """Kernels (N, side, side) from coarse to fine, and their doubts.
 
-    The strength is what it is at first, and falls.
+    The strength is that of the first turn, and falls from turn to turn.
     """
     plane = jnp.mean(y, -1)
     scales = _scales(side)
