@@ -36,8 +36,8 @@ FLOOR = 0.02
 WINDOW = 5
 
 # The best strength grows with the noise's variance; below the least, nothing is won.
-# Of 3 to 24 the best are 6 and 8, on average over photos that we shook, as sharp as they
-# come and softened, with noise of 0.005 to 0.02; the sharper the photo, the less.
+# Of 3 to 24 the best are 6 and 8, on average over photos that we shook, as sharp as
+# they come and softened, with noise of 0.005 to 0.02; the sharper the photo, the less.
 STRENGTH_PER_VARIANCE = 7.0
 LEAST_STRENGTH = 1.5e-4
 NOISE_BLOCK = 8
