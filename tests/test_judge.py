@@ -1,5 +1,8 @@
 """The judge: what it is shown, what cannot matter to it, and that it learns."""
 
+from functools import partial
+from pathlib import Path
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -8,15 +11,25 @@ from commands import SHAPES
 
 import kernel_space_jax as ks
 from kernel_space_jax import UserError, weights
-from kernel_space_jax.models.judge import Judge, undone
+from kernel_space_jax.models.judge import AGAIN, Judge, undone
 from kernel_space_jax.operators import KernelField, uniform
 from kernel_space_jax.operators.camera import to_light, to_photo
 from kernel_space_jax.solvers.found import stillness
-from kernel_space_jax.synthesis.centres import shake_centres
-from kernel_space_jax.training.config import build_descent, build_task, defaults
+from kernel_space_jax.synthesis.centres import (
+    shake_centres,
+    shake_sample,
+    shake_variants,
+)
+from kernel_space_jax.training.config import (
+    build_descent,
+    build_task,
+    defaults,
+    load_config,
+)
 from kernel_space_jax.training.data import preparation
 from kernel_space_jax.training.tasks.judge import distance
 
+CONFIGS = Path(__file__).parents[1] / "configs"
 MODULE = Judge(width=6, candidates=5, kernel_size=9)
 
 
@@ -111,6 +124,7 @@ def config():
     config.data.grain = (0.1, 1.0)
     config.model.width = 6
     config.model.candidates = 6
+    config.model.variants = 3
     config.model.tried = 6
     config.model.alike = 2
     config.learning_rate = 1e-2
@@ -139,11 +153,13 @@ def test_it_learns_and_keeps_its_candidates(config):
     assert {name: score.shape for name, score in scores.items()} == {
         "accuracy": (2,),
         "kernel_error": (2,),
+        "closer_error": (2,),
     }
     assert {picture.shape for picture in pictures.values()} == {(2, 64, 64, 3)}
     module, variables = task.weights(state)
-    assert module == Judge(width=6, candidates=6, kernel_size=9)
-    np.testing.assert_array_equal(variables["params"]["kernels"], task.centres)
+    assert module == Judge(width=6, candidates=6, variants=3, kernel_size=9)
+    for name, made in task.made.items():
+        np.testing.assert_array_equal(variables["params"][name], made)
 
 
 def test_each_scene_is_shown_its_nearest_candidates(config):
@@ -153,14 +169,54 @@ def test_each_scene_is_shown_its_nearest_candidates(config):
     shown = jax.jit(task._tried)(batch, keys)
     assert shown.shape == (8, 6, 9, 9)
     np.testing.assert_allclose(shown.sum((2, 3)), 1, rtol=1e-5)
+    centres, variants = task.centres, task.made["variants"].reshape(-1, 9, 9)
+    closer = 0
     for kernels, truth in zip(shown, batch["kernels"], strict=True):
-        nearest = distance(truth, task.centres).min(1)
+        # Half of the scenes are shown variants, and the one centre that has none.
+        pools = centres, jnp.concatenate([centres[:1], variants])
+        nearest = [distance(truth, pool).min(1) for pool in pools]
         near = distance(truth, kernels[:4]).min(1)
-        np.testing.assert_allclose(near, nearest, atol=1e-6)
+        fits = [np.allclose(near, one, atol=1e-6) for one in nearest]
+        assert any(fits)
+        closer += not fits[0]
         # None is shown twice.
         assert (distance(kernels[:4], kernels[:4]) < 1e-6).sum() == 4
         # The last are nearer to one of the scene's than what is there for any scene.
-        assert distance(truth, kernels[4:]).min(0).mean() < nearest.mean() + 0.1
+        assert distance(truth, kernels[4:]).min(0).mean() < nearest[0].mean() + 0.1
+    assert 0 < closer < 8
+
+
+def test_variants_are_nearer_than_their_centres():
+    centres, variants = shake_centres(6, 9, still=1.0), shake_variants(6, 3, 9)
+    assert variants.shape == (5, 3, 9, 9)
+    np.testing.assert_allclose(variants.sum((2, 3)), 1, rtol=1e-5)
+    shakes = jnp.asarray(shake_sample(9))
+    near = distance(shakes, variants.reshape(-1, 9, 9)).min(1)
+    assert near.mean() < 0.8 * distance(shakes, centres).min(1).mean()
+
+
+def test_a_second_look_is_at_what_was_likely(kernels, scene):
+    """Variants of the likeliest, and of the others only what had a share."""
+    module = MODULE.clone(variants=2)
+    y, many = scene[1], shake_centres(16, 9, still=1.0)
+    module = module.clone(candidates=16)
+    params = jax.jit(module.init)(jax.random.key(0, impl="rbg"), y)["params"]
+    params |= {"kernels": many, "variants": shake_variants(16, 2, 9)}
+    apply = partial(module.apply, {"params": params}, y)
+    first, masks = apply(kernels[None, :2])
+    assert masks.shape[-1] == 18
+    # Only the candidates from 3 on are likely, and the first of the two others.
+    masks = jnp.zeros_like(masks).at[..., 3:17].set(1 / 14)
+    closer, masks = apply(first, masks, method="closer")
+    assert closer.shape == (1, 1 + AGAIN * 2 + 2, 9, 9)
+    found = {
+        tuple(np.argwhere((params["variants"] == h).all((2, 3)))[0])
+        for h in closer[0, 1:-2]
+    }
+    assert len(found) == 24 and min(which for which, _ in found) >= 2
+    np.testing.assert_array_equal(closer[0, -2:], kernels[:2])
+    np.testing.assert_allclose(masks.sum(-1), 1, rtol=1e-5)
+    assert masks[..., -2].min() > 0 and masks[..., -1].max() == 0
 
 
 def test_it_wants_scenes_and_room(config):
@@ -173,3 +229,17 @@ def test_it_wants_scenes_and_room(config):
         other[group][name] = value
         with pytest.raises(UserError, match=words):
             build_task(other, build_descent(other, axis=None))
+
+
+def test_the_second_look_comes_nearer():
+    """The judge that ships, on scenes of dead leaves that it never saw."""
+    config = load_config(CONFIGS / "judge.py", ["--config.init_from=judge"])
+    task = build_task(config, build_descent(config, axis=None))
+    keys = jax.random.split(jax.random.key(8), 8)
+    batch = {"number": jnp.arange(8)} | jax.jit(preparation(config.data))({}, keys)
+    state = jax.jit(task.init)(jax.random.key(0, impl="rbg"))
+    scores = jax.jit(task.evaluate)(state, batch, jax.random.key(1))
+    first, closer = (
+        float(scores[f"{name}_error"].mean()) for name in ("kernel", "closer")
+    )
+    assert closer < first - 0.02

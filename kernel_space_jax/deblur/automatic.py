@@ -14,7 +14,6 @@ import numpy as np
 from jax import Array
 
 from kernel_space_jax.deblur.per_pixel import (
-    believed,
     deblur_per_pixel,
     judged,
     share_of_map,
@@ -67,7 +66,7 @@ def deblur_automatically(
         image = undo(photo, h, gamma=gamma, tile=tile, tell=tell)
         return Deblurred(image, np.asarray(h))
     return deblur_per_pixel(
-        photo, network, gamma=gamma, tile=tile, tell=tell, field=believed(field)
+        photo, network, gamma=gamma, tile=tile, tell=tell, first=field
     )
 
 

@@ -77,7 +77,7 @@ def find_field(
             f"kernels are found by those of a {finders}"
         )
     if isinstance(network.module, Judge | Mender):
-        return believed(judged(photo, network, gamma))
+        return closer(photo, judged(photo, network, gamma), network, gamma)
     return KernelField(*_apply(network, _known(photo, gamma), method=None))
 
 
@@ -87,6 +87,16 @@ def judged(photo: np.ndarray, network: Weights, gamma: float = GAMMA) -> KernelF
     other = _of_side(h, network.module.kernel_size)[:, None]  # type: ignore[attr-defined]
     method = "find" if isinstance(network.module, Mender) else None
     return KernelField(*_apply(network, _known(photo, gamma), other, method=method))
+
+
+def closer(
+    photo: np.ndarray, field: KernelField, network: Weights, gamma: float = GAMMA
+) -> KernelField:
+    """What is believed of the field of `judged`, with variants of what is likely."""
+    field = believed(field)
+    if not network.module.variants:  # type: ignore[attr-defined]
+        return field
+    return KernelField(*_apply(network, _known(photo, gamma), *field, method="closer"))
 
 
 @jax.jit
@@ -157,7 +167,7 @@ def deblur_per_pixel(
     saturates: bool = True,
     tile: int = TILE,
     tell: Tell = silent,
-    field: KernelField | None = None,
+    first: KernelField | None = None,
 ) -> Deblurred:
     """The sharp image behind a photo (H, W, C) in [0, 1], each pixel with its kernel.
 
@@ -165,8 +175,8 @@ def deblur_per_pixel(
     solver does, whose camera has this `gamma` and a sensor that clips (`saturates`).
     The network sees a photo of up to `tile` pixels a side as a whole; the solver, which
     wants few kernels at once, a tile of it at a time. `tell` hears how many of these
-    are done of how many. A `field` that was found for a photo of one tile is not looked
-    for again.
+    are done of how many. What the network has `judged` of a photo of one tile may be
+    given as the `first` look, and is not asked again.
     """
     photo = checked(photo)
     mends = solver is None and isinstance(network.module, Mender)
@@ -182,8 +192,10 @@ def deblur_per_pixel(
 
     for place in seen:
         part = photo[place.rows, place.columns]
-        if field is None or len(seen) > 1:
+        if first is None or len(seen) > 1:
             field = find_field(part, network, gamma)
+        else:
+            field = closer(part, first, network, gamma)
         drawn.append(np.asarray(draw_field(field, jnp.asarray(part)[None])[0]))
         if mends:
             side = min(SOLVED, tile)

@@ -33,6 +33,7 @@ class Mender(nn.Module):
 
     width: int = 48
     candidates: int = 64
+    variants: int = 0
     kernel_size: int = 33
     gamma: float = 2.2
     restorer_width: int = 32
@@ -42,18 +43,27 @@ class Mender(nn.Module):
 
     def setup(self) -> None:
         self.judge = Judge(
-            self.width, self.candidates, self.kernel_size, self.gamma, self.dtype
+            self.width,
+            self.candidates,
+            self.variants,
+            self.kernel_size,
+            self.gamma,
+            self.dtype,
         )
         self.restorer = Restorer(
             self.restorer_width, self.scales, self.blocks, self.dtype
         )
 
     def __call__(self, y: Array, solved: Array) -> Array:
-        return self.mend(y, *self.judge(y), solved)
+        return self.mend(y, *self.find(y), solved)
 
     def find(self, y: Array, others: Array | None = None) -> tuple[Array, Array]:
         """What the judge says."""
         return self.judge(y, others)
+
+    def closer(self, y: Array, kernels: Array, masks: Array) -> tuple[Array, Array]:
+        """What the judge says when it looks again."""
+        return self.judge.closer(y, kernels, masks)
 
     def mend(self, y: Array, kernels: Array, masks: Array, solved: Array) -> Array:
         """x by what the judge said and what a solver made of it.

@@ -37,3 +37,24 @@ def shake_centres(count: int, size: int, *, still: float = 0.0) -> Array:
     if still:
         means = np.concatenate([np.eye(1, size**2, size**2 // 2), means])
     return jnp.asarray(means.reshape(count, size, size), jnp.float32)
+
+
+@cache
+def shake_variants(count: int, each: int, size: int) -> Array:
+    """What the groups of `shake_centres(count, size, still=1)` hold, but the first.
+
+    Of each the means of `each` smaller groups: (count - 1, each, size, size).
+    """
+    rows = shake_sample(size).reshape(SAMPLE, -1)
+    unit = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    centres = np.asarray(shake_centres(count, size, still=1.0))[1:].reshape(
+        count - 1, -1
+    )
+    centres = centres / np.linalg.norm(centres, axis=1, keepdims=True)
+    group = np.argmax(unit @ centres.T, 1)
+    means = []
+    for one in range(count - 1):
+        held = rows[group == one]
+        _, part = kmeans2(unit[group == one], each, minit="++", rng=SEED)
+        means.append([held[part == k].mean(0) for k in range(each)])
+    return jnp.asarray(np.reshape(means, (count - 1, each, size, size)), jnp.float32)

@@ -1,6 +1,6 @@
 """Where networks start from: a file, or weights as large as He's."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import flax.linen as nn
@@ -31,12 +31,18 @@ def like_he(
     return unflatten_dict(flat)
 
 
-def given(config: Config, module: nn.Module) -> Params | None:
-    """The parameters that a config starts from, if it names a file of them."""
+def given(
+    config: Config, module: nn.Module, *, free: Sequence[str] = ()
+) -> Params | None:
+    """The parameters that a config starts from, if it names a file of them.
+
+    Their network is to be the config's, but may differ in the options that are `free`.
+    """
     if not config.init_from:
         return None
     other, variables = weights.load(config.init_from)
-    if other.clone(dtype=module.dtype) != module:  # type: ignore[attr-defined]
+    same = {name: getattr(module, name) for name in ("dtype", *free)}
+    if other.clone(**same) != module:
         raise UserError(
             f"{config.init_from} holds another network than the config describes"
         )

@@ -7,16 +7,19 @@ over the cells i of photos whose true kernels h_i are known (data.blur = "scene"
     p_t(i) = softmax_t( -d(h_t, h_i) / tau ),   d(a, b) = 1 - 2 <a, b> / (|a|^2 + |b|^2)
 
 and L_kernel relative (losses/adaptive.py). All candidates at once would cost too much:
-a scene is shown some of them, one half near to its kernels and the other any. With
+a scene is shown some of them, one half near to its kernels and the other any; with
+model.variants half of the scenes are shown these instead of the centres. With
 model.alike there are also some made from its own kernels, and from those of another
-scene, bent more or less: a search can then ask for ever better ones.
+scene, bent more or less: what is said of kernels never seen is then to be believed.
 """
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 from ml_collections import ConfigDict
 
@@ -25,7 +28,11 @@ from kernel_space_jax.errors import UserError
 from kernel_space_jax.losses import kernel_error
 from kernel_space_jax.models.judge import CELL, Judge
 from kernel_space_jax.operators import KernelField
-from kernel_space_jax.synthesis.centres import shake_centres, shake_sample
+from kernel_space_jax.synthesis.centres import (
+    shake_centres,
+    shake_sample,
+    shake_variants,
+)
 from kernel_space_jax.synthesis.kernels import BENDS, bend_kernel
 from kernel_space_jax.training.initial import given, like_he
 from kernel_space_jax.training.optimise import Descent, Params, Player
@@ -47,6 +54,7 @@ def options() -> Config:
     model: Config = ConfigDict()
     model.width = 48
     model.candidates = 64  # the first is no blur at all
+    model.variants = 8  # of each of the others, for a second look
     model.tried = 16  # of them, for each scene of a step
     model.alike = 0  # of those, made from a scene's kernels, and another's
     model.tau = 0.12
@@ -66,12 +74,19 @@ def build(config: Config, descent: Descent) -> "JudgeTask":
     module = Judge(
         width=model.width,
         candidates=model.candidates,
+        variants=model.variants,
         kernel_size=data.kernel_size,
         dtype=jnp.dtype(config.dtype),
     )
-    centres = shake_centres(model.candidates, data.kernel_size, still=1.0)
+    made = {"kernels": shake_centres(model.candidates, data.kernel_size, still=1.0)}
+    if model.variants:
+        made["variants"] = shake_variants(
+            model.candidates, model.variants, data.kernel_size
+        )
     shakes = jnp.asarray(shake_sample(data.kernel_size)[:SHAKES])
-    return JudgeTask(module, descent, model, centres, shakes, given(config, module))
+    # What was learned holds for any candidates.
+    start = given(config, module, free=("candidates", "variants"))
+    return JudgeTask(module, descent, model, made, shakes, start)
 
 
 @dataclass(frozen=True)
@@ -81,16 +96,20 @@ class JudgeTask:
     module: Judge
     descent: Descent
     options: Config
-    centres: Array
+    made: dict[str, Array]
     shakes: Array
     start: Params | None
 
+    @property
+    def centres(self) -> Array:
+        return self.made["kernels"]
+
     def init(self, key: Array) -> Player:
         if self.start is not None:
-            return self.descent.init(self.start)
+            return self.descent.init(self.start | self.made)
         params = self.module.init(key, jnp.zeros((1, 32, 32, 3)))["params"]
         params = like_he(params, lambda path: path[-2] != "score")
-        return self.descent.init(params | {"kernels": self.centres})
+        return self.descent.init(params | self.made)
 
     def step(self, state: Player, batch: Batch, key: Array) -> tuple[Player, Metrics]:
         return self.descent.step(
@@ -98,7 +117,12 @@ class JudgeTask:
         )
 
     def evaluate(self, state: Player, batch: Batch, key: Array) -> Metrics:
-        field, truth = self._found(state.best, batch), _cells(batch)
+        y, truth = (
+            batch["blurry"],
+            _cells(KernelField(batch["kernels"], batch["masks"])),
+        )
+        first, closer = self._found(state.best, y)
+        field = _cells(first)
         wanted = _inside(
             jnp.einsum(
                 "nhwr,nrb->nhwb", truth.masks, self._wanted(batch, field.kernels)
@@ -108,11 +132,13 @@ class JudgeTask:
         return {
             "accuracy": jnp.mean(right.astype(jnp.float32), (1, 2)),
             "kernel_error": _errors(field, truth),
+            # After the second look.
+            "closer_error": _errors(_cells(closer), truth),
         }
 
     def pictures(self, state: Player, batch: Batch, key: Array) -> dict[str, Array]:
         y = batch["blurry"]
-        found = KernelField(*self.module.apply({"params": state.best}, y))  # type: ignore[misc]
+        found = self._found(state.best, y)[1]
         truth = KernelField(batch["kernels"], batch["masks"])
         return {
             "blurry y": y,
@@ -126,7 +152,7 @@ class JudgeTask:
     def _loss(self, params: Params, batch: Batch, key: Array) -> tuple[Array, Metrics]:
         kernels = self._tried(batch, example_keys(key, batch))
         log = self._scores(params, batch, kernels)
-        truth = _cells(batch)
+        truth = _cells(KernelField(batch["kernels"], batch["masks"]))
         wanted = jnp.einsum("nhwr,nrt->nhwt", truth.masks, self._wanted(batch, kernels))
         missed = -jnp.mean(_inside(jnp.sum(wanted * log, -1, keepdims=True)))
         field = KernelField(kernels, jnp.exp(log))
@@ -141,11 +167,13 @@ class JudgeTask:
         )
         return jax.nn.log_softmax(jnp.moveaxis(scores, 1, -1))  # type: ignore[arg-type]
 
-    def _found(self, params: Params, batch: Batch) -> KernelField:
-        kernels = jnp.broadcast_to(
-            self.centres, (len(batch["blurry"]), *self.centres.shape)
-        )
-        return KernelField(kernels, jnp.exp(self._scores(params, batch, kernels)))
+    def _found(self, params: Params, y: Array) -> tuple[KernelField, KernelField]:
+        """What the first look finds, and the second."""
+        apply = partial(self.module.apply, {"params": params}, y)
+        first = KernelField(*apply())  # type: ignore[misc]
+        if not self.options.variants:
+            return first, first
+        return first, KernelField(*apply(*first, method="closer"))  # type: ignore[misc]
 
     def _wanted(self, batch: Batch, kernels: Array) -> Array:
         """p of kernels (N, T, s, s) for each region of a scene: (N, R, T)."""
@@ -156,16 +184,25 @@ class JudgeTask:
         """Candidates for each scene, the nearest to each of its kernels among them."""
         count, alike = self.options.tried, self.options.alike
         near = (count - alike) // 2
+        side = self.module.kernel_size
+        variants = self.made.get("variants", jnp.zeros((0, side, side)))
+        pool = jnp.concatenate([self.centres, variants.reshape(-1, side, side)])
+        # No blur is a candidate of either look.
+        centre, variant = (np.arange(len(pool)) < n for n in (len(self.centres), 1))
+        variant |= ~centre
 
         def one(key: Array, kernels: Array) -> Array:
-            apart = distance(kernels, self.centres)
-            key, other = jax.random.split(key)
-            jitter, rest = jax.random.uniform(key, (2, len(self.centres)))
+            key, other, look = jax.random.split(key, 3)
+            closer = (len(variants) > 0) & jax.random.bernoulli(look)
+            barred = 2 * FAR * ~jnp.where(closer, variant, centre)
+            apart = distance(kernels, pool) + barred
+            jitter, rest = jax.random.uniform(key, (2, len(pool)))
             order = jnp.min(apart, 0) + JITTER * jitter
             order = order.at[jnp.argmin(apart, -1)].add(-FAR)
             first = jnp.argsort(order)[:near]
-            others = jnp.argsort(rest.at[first].add(FAR))[: count - alike - near]
-            shown = self.centres[jnp.concatenate([first, others])]
+            rest = (rest + barred).at[first].add(FAR)
+            others = jnp.argsort(rest)[: count - alike - near]
+            shown = pool[jnp.concatenate([first, others])]
             return jnp.concatenate([shown, self._alike(kernels, other)])
 
         return jax.vmap(one)(keys, batch["kernels"])
@@ -198,14 +235,12 @@ def distance(a: Array, b: Array) -> Array:
     return 1 - 2 * (a @ b.T) / power
 
 
-def _cells(batch: Batch) -> KernelField:
-    """The truth, a mean for each cell."""
-    masks = batch["masks"]
+def _cells(field: KernelField) -> KernelField:
+    """A field with the mean of each cell for its pixels."""
+    masks = field.masks
     sides = [-(-n // CELL) for n in masks.shape[1:3]]
     size = (len(masks), *sides, masks.shape[-1])
-    return KernelField(
-        batch["kernels"], jax.image.resize(masks, size, "linear", antialias=True)
-    )
+    return field._replace(masks=jax.image.resize(masks, size, "linear", antialias=True))
 
 
 def _inside(cells: Array) -> Array:

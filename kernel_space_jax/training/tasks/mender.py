@@ -40,7 +40,7 @@ from kernel_space_jax.training.task import Batch, Config, Metrics, example_keys
 # e, and the pixels along the border that lack what was blurred into them.
 FLOOR, BORDER = 1e-5, 8
 # Kernels that the solver is given: a crop has fewer than a photo.
-LIKELIEST = 8
+LIKELIEST = 12
 # Each of them or not: the eight ways to lay down a square.
 TURNS = (
     lambda image: image[:, ::-1],
@@ -75,6 +75,7 @@ def build(config: Config, descent: Descent) -> "MenderTask":
     module = Mender(
         width=judge.width,
         candidates=judge.candidates,
+        variants=judge.variants,
         kernel_size=judge.kernel_size,
         gamma=judge.gamma,
         restorer_width=model.width,
@@ -82,7 +83,8 @@ def build(config: Config, descent: Descent) -> "MenderTask":
         blocks=model.blocks,
         dtype=jnp.dtype(config.dtype),
     )
-    judged, start = variables["params"], given(config, module)
+    judged = variables["params"]
+    start = given(config, module, free=("candidates", "variants"))
     return MenderTask(module, descent, judged, model.echoes, model.known, start)
 
 
@@ -149,9 +151,11 @@ class MenderTask:
         """The photos with all that the U-Net is told of them; what the judge said."""
         y, gamma = batch["blurry"], self.module.gamma
         others = jax.vmap(self._other)(example_keys(key, batch), batch["kernels"])
-        judge = {"params": {"judge": self.judge}}
-        found = self.module.apply(judge, y, others, method="find")
-        field, grey = KernelField(*found), in_grey(y, gamma)  # type: ignore[misc]
+        apply = partial(self.module.apply, {"params": {"judge": self.judge}}, y)
+        field = KernelField(*apply(others, method="find"))  # type: ignore[misc]
+        if self.module.variants:
+            field = KernelField(*apply(*field, method="closer"))  # type: ignore[misc]
+        grey = in_grey(y, gamma)
         likely = likeliest(decided(field), LIKELIEST)
         solved = half_quadratic_found(grey, likely, noise=found_noise(grey)).x
         told = guide(y, *field, jnp.clip(solved, 0, 1), gamma)
