@@ -31,8 +31,8 @@ from kernel_space_jax.solvers.presets import PRESETS, find_preset
 
 Photos = Annotated[list[Path], typer.Argument(help="Blurry photos.")]
 WEIGHTS_HELP = "Of a mender, judge or two-headed network; else the shipped mender."
-# Of the basis page: the height of a mixing map, and the least width.
-MAP_HEIGHT, PAGE_WIDTH = 60, 700
+# Of the basis page: the height of a mixing map, the least width, and the most kernels.
+MAP_HEIGHT, PAGE_WIDTH, MOST_DRAWN = 60, 700, 30
 
 
 @app.command()
@@ -179,8 +179,8 @@ def kernels(
 ) -> None:
     """Draw how each place of a photo was blurred, and write the field beside it.
 
-    The picture shows the kernels over the photo, the basis and the mixing maps; the
-    numbers are in a .npz of the same name: kernels (B, k, k) and masks (H, W, B).
+    The picture shows the kernels over the photo, those that are used most, and where;
+    all numbers are in a .npz of the same name: kernels (B, k, k) and masks (H, W, B).
     """
     images.check_suffix(output)
     network = weights.load(weight_file)
@@ -203,17 +203,21 @@ def _drawn(pixels: np.ndarray, field: KernelField) -> np.ndarray:
 
 
 def _basis_page(field: KernelField, width: int) -> np.ndarray:
-    """Each kernel over its mixing map, the most used first: rows of `width` pixels."""
+    """Kernels beside their mixing maps, the most used first: rows of `width` pixels.
+
+    No more than `MOST_DRAWN`, and only those that are used.
+    """
     h, m = np.asarray(field.kernels[0]), np.asarray(field.masks[0])
     step = -(-m.shape[0] // MAP_HEIGHT)
     m = m[::step, ::step]
-    order = np.argsort(-m.mean((0, 1)))
+    share = m.mean((0, 1))
+    order = [b for b in np.argsort(-share) if share[b] > 0]
     cells = []
-    for b in order:
+    for b in order[:MOST_DRAWN]:
         kernel = h[b][..., None] / h[b].max()
-        share = images.contact_sheet(
+        cell = images.contact_sheet(
             [kernel, m[..., b : b + 1] / m[..., b].max()],
-            [f"{m[..., b].mean():.0%}", "where"],
+            [f"{share[b]:.0%}", "where"],
         )
-        cells.append(share)
+        cells.append(cell)
     return images.flow(cells, max(width, PAGE_WIDTH))
