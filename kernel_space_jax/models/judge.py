@@ -37,8 +37,8 @@ FAINT = 0.01
 # x_t is not shown beyond so many times the contrast of its place.
 STRONGEST = 6.0
 # The second look is at the variants of so many candidates, the likeliest, by this power
-# of how likely they are.
-AGAIN = 12
+# of how likely they are; of the variants no more are kept, for each has a mask.
+AGAIN, KEPT = 12, 40
 DECIDED = 1.5
 # The score of what is not to be.
 NEVER = -1e4
@@ -124,19 +124,24 @@ class Judge(nn.Module):
         """A second look, after one that gave these kernels and masks: as `__call__`.
 
         At no blur, the variants of the likeliest, and the others that were given, if
-        they have any share.
+        they have any share. Of the variants the likeliest are kept.
         """
         own = self.candidates
         share = jnp.mean(masks**DECIDED, (1, 2))
-        count = min(AGAIN, own - 1)
-        _, likeliest = jax.lax.top_k(share[:, 1:own], count)
+        _, likeliest = jax.lax.top_k(share[:, 1:own], min(AGAIN, own - 1))
         variants = jax.lax.stop_gradient(self.nearer)[likeliest]
         variants = variants.reshape(len(y), -1, *kernels.shape[2:])
         kernels = jnp.concatenate([kernels[:, :1], variants, kernels[:, own:]], 1)
         scores = self.scores(y, kernels, together=TOGETHER)
+        others = 1 + variants.shape[1]
         barred = jnp.where(share[:, own:] > 0, 0, NEVER)[..., None, None]
-        at = kernels.shape[1] - barred.shape[1]
-        return kernels, _masks(scores.at[:, at:].add(barred), y)
+        scores = scores.at[:, others:].add(barred)
+        share = jnp.mean(nn.softmax(scores, 1) ** DECIDED, (2, 3))
+        kept = jax.lax.top_k(share[:, 1:others], min(KEPT, others - 1))[1] + 1
+        some = lambda a: jnp.concatenate(
+            [a[:, :1], jax.vmap(lambda a, i: a[i])(a, kept), a[:, others:]], 1
+        )
+        return some(kernels), _masks(some(scores), y)
 
     def scores(self, y: Array, kernels: Array, *, together: int | None = None) -> Array:
         """log q + const of kernels (N, T, s, s): (N, T, H / 8, W / 8), rounded up."""
