@@ -11,7 +11,7 @@ from commands import SHAPES
 
 import kernel_space_jax as ks
 from kernel_space_jax import UserError, weights
-from kernel_space_jax.models.judge import AGAIN, KEPT, Judge, undone
+from kernel_space_jax.models.judge import AGAIN, Judge, undone
 from kernel_space_jax.operators import KernelField, uniform
 from kernel_space_jax.operators.camera import to_light, to_photo
 from kernel_space_jax.solvers.found import stillness
@@ -208,7 +208,7 @@ def test_a_second_look_is_at_what_was_likely(kernels, scene):
     # Only the candidates from 3 on are likely, and the first of the two others.
     masks = jnp.zeros_like(masks).at[..., 3:17].set(1 / 14)
     closer, masks = apply(first, masks, method="closer")
-    assert closer.shape == (1, 1 + min(AGAIN * 2, KEPT) + 2, 9, 9)
+    assert closer.shape == (1, 1 + AGAIN * 2 + 2, 9, 9)
     found = {
         tuple(np.argwhere((params["variants"] == h).all((2, 3)))[0])
         for h in closer[0, 1:-2]

@@ -37,8 +37,8 @@ FAINT = 0.01
 # x_t is not shown beyond so many times the contrast of its place.
 STRONGEST = 6.0
 # The second look is at the variants of so many candidates, the likeliest, by this power
-# of how likely they are; of the variants no more are kept, for each has a mask.
-AGAIN, KEPT = 12, 40
+# of how likely they are.
+AGAIN = 12
 DECIDED = 1.5
 # The score of what is not to be.
 NEVER = -1e4
@@ -124,7 +124,7 @@ class Judge(nn.Module):
         """A second look, after one that gave these kernels and masks: as `__call__`.
 
         At no blur, the variants of the likeliest, and the others that were given, if
-        they have any share. Of the variants the likeliest are kept.
+        they have any share.
         """
         own = self.candidates
         share = jnp.mean(masks**DECIDED, (1, 2))
@@ -136,12 +136,7 @@ class Judge(nn.Module):
         others = 1 + variants.shape[1]
         barred = jnp.where(share[:, own:] > 0, 0, NEVER)[..., None, None]
         scores = scores.at[:, others:].add(barred)
-        share = jnp.mean(nn.softmax(scores, 1) ** DECIDED, (2, 3))
-        kept = jax.lax.top_k(share[:, 1:others], min(KEPT, others - 1))[1] + 1
-        some = lambda a: jnp.concatenate(
-            [a[:, :1], jax.vmap(lambda a, i: a[i])(a, kept), a[:, others:]], 1
-        )
-        return some(kernels), _masks(some(scores), y)
+        return kernels, _masks(scores, y)
 
     def scores(self, y: Array, kernels: Array, *, together: int | None = None) -> Array:
         """log q + const of kernels (N, T, s, s): (N, T, H / 8, W / 8), rounded up."""
@@ -169,10 +164,11 @@ class Judge(nn.Module):
 
 def _masks(scores: Array, y: Array) -> Array:
     """How likely each of T is at each pixel, by the scores of cells: (N, H, W, T)."""
-    size = tuple(CELL * n for n in scores.shape[2:])
-    scores = jax.image.resize(scores, (*scores.shape[:2], *size), "linear")
-    masks = jnp.moveaxis(nn.softmax(scores, 1), 1, -1)
-    return crop(masks, (y.shape[1], y.shape[2]))
+    # Turned while they are small: for a large photo each copy takes hundreds of MB.
+    scores = jnp.moveaxis(scores, 1, -1)
+    size = tuple(CELL * n for n in scores.shape[1:3])
+    scores = jax.image.resize(scores, (len(y), *size, scores.shape[-1]), "linear")
+    return nn.softmax(crop(scores, (y.shape[1], y.shape[2])))
 
 
 def undone(y: Array, kernels: Array, gamma: float = 2.2) -> Array:

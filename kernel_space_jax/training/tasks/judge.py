@@ -117,11 +117,8 @@ class JudgeTask:
         )
 
     def evaluate(self, state: Player, batch: Batch, key: Array) -> Metrics:
-        y, truth = (
-            batch["blurry"],
-            _cells(KernelField(batch["kernels"], batch["masks"])),
-        )
-        first, closer = self._found(state.best, y)
+        truth = _cells(KernelField(batch["kernels"], batch["masks"]))
+        first, closer = self._found(state.best, batch["blurry"])
         field = _cells(first)
         wanted = _inside(
             jnp.einsum(
