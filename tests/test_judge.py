@@ -197,9 +197,8 @@ def test_variants_are_nearer_than_their_centres():
 
 def test_a_second_look_is_at_what_was_likely(kernels, scene):
     """Variants of the likeliest, and of the others only what had a share."""
-    module = MODULE.clone(variants=2)
+    module = MODULE.clone(candidates=16, variants=2)
     y, many = scene[1], shake_centres(16, 9, still=1.0)
-    module = module.clone(candidates=16)
     params = jax.jit(module.init)(jax.random.key(0, impl="rbg"), y)["params"]
     params |= {"kernels": many, "variants": shake_variants(16, 2, 9)}
     apply = partial(module.apply, {"params": params}, y)

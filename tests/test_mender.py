@@ -12,11 +12,11 @@ from kernel_space_jax import UserError, weights
 from kernel_space_jax.metrics import psnr
 from kernel_space_jax.models.judge import Judge, in_grey, place, undone
 from kernel_space_jax.models.mender import SCALE, guide
-from kernel_space_jax.synthesis.centres import shake_centres
+from kernel_space_jax.synthesis.centres import shake_centres, shake_variants
 from kernel_space_jax.training.config import build_descent, build_task, defaults
 from kernel_space_jax.training.data import preparation
 
-SMALL = {"width": 6, "candidates": 5, "kernel_size": 9}
+SMALL = {"width": 6, "candidates": 5, "variants": 2, "kernel_size": 9}
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,8 @@ def judge(kernels, tmp_path_factory):
     init = jax.jit(module.init)
     params = init(jax.random.key(0, impl="rbg"), jnp.zeros((1, 32, 32, 3)))["params"]
     file = tmp_path_factory.mktemp("judge") / "judge.safetensors"
-    variables = {"params": params | {"kernels": kernels}}
+    made = {"kernels": kernels, "variants": shake_variants(5, 2, 9)}
+    variables = {"params": params | made}
     weights.write(file, module, variables, origin="a test", licence="CC0-1.0")
     return file
 
@@ -106,7 +107,8 @@ def test_it_learns_beside_a_judge_that_stays(config, judge, tmp_path):
         assert found.image.shape == photo.shape and np.isfinite(found.image).all()
         assert found.drawn.shape == (*photo.shape[:2], 3)
     field = ks.find_field(picture(1, (37, 45)), network)
-    assert field.masks.shape == (1, 37, 45, 6)
+    # None at all, the variants of all four, and the kernel of `map`.
+    assert field.masks.shape == (1, 37, 45, 1 + 4 * 2 + 1)
     solved = ks.deblur(photo, "basis", weights=network, solver="half-quadratic")
     assert solved.image.shape == photo.shape
 
