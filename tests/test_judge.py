@@ -186,6 +186,20 @@ def test_each_scene_is_shown_its_nearest_candidates(config):
     assert 0 < closer < 8
 
 
+def test_centres_alone_will_do(config):
+    """As configs/judge.py begins: none alike, and here no variants either."""
+    other = config.copy_and_resolve_references()
+    other.model.alike = other.model.variants = 0
+    task = build_task(other, build_descent(other, axis=None))
+    keys = jax.random.split(jax.random.key(3), 2)
+    batch = jax.jit(preparation(other.data))({}, keys)
+    for kernels in jax.jit(task._tried)(batch, keys):
+        # All six, in another order.
+        apart = distance(kernels, task.centres)
+        assert sorted(np.argmin(apart, 1)) == list(range(6))
+        assert apart.min(1).max() < 1e-6
+
+
 def test_variants_are_nearer_than_their_centres():
     centres, variants = shake_centres(6, 9, still=1.0), shake_variants(6, 3, 9)
     assert variants.shape == (5, 3, 9, 9)

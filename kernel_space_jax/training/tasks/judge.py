@@ -227,7 +227,7 @@ class JudgeTask:
 
 def distance(a: Array, b: Array) -> Array:
     """d of kernels (R, s, s) and (T, s, s), from 0 to 1: (R, T)."""
-    a, b = a.reshape(len(a), -1), b.reshape(len(b), -1)
+    a, b = (h.reshape(len(h), h.shape[1] * h.shape[2]) for h in (a, b))
     power = jnp.sum(jnp.square(a), -1)[:, None] + jnp.sum(jnp.square(b), -1)
     return 1 - 2 * (a @ b.T) / power
 
