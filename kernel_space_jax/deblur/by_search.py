@@ -23,9 +23,9 @@ from kernel_space_jax.deblur.uniform import check_kernel_size, middle, undo
 from kernel_space_jax.images import match_channels
 from kernel_space_jax.solvers import blind_map, blind_search, presets, restore
 from kernel_space_jax.solvers.batch import spread
-from kernel_space_jax.solvers.blind_map import doubt
 from kernel_space_jax.solvers.blind_search import Found, Search, Start
 from kernel_space_jax.solvers.descent import restore_under
+from kernel_space_jax.solvers.map_doubt import doubt
 from kernel_space_jax.solvers.tiles import join, tiles
 from kernel_space_jax.weights import Weights
 

@@ -24,7 +24,8 @@ from kernel_space_jax.errors import UserError
 from kernel_space_jax.operators import KernelField
 from kernel_space_jax.operators.camera import GAMMA, to_light
 from kernel_space_jax.solvers import blind_map, half_quadratic, restore
-from kernel_space_jax.solvers.blind_map import blind_near, doubt, sharp_left
+from kernel_space_jax.solvers.blind_map import blind_near
+from kernel_space_jax.solvers.map_doubt import doubt, sharp_left
 from kernel_space_jax.solvers.non_blind import noise_strength
 from kernel_space_jax.solvers.richardson_lucy import photo_noise
 from kernel_space_jax.solvers.tiles import blend, join, tiles
