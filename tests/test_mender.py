@@ -1,5 +1,7 @@
 """What mends a photo by the words of a judge."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,7 +13,7 @@ import kernel_space_jax as ks
 from kernel_space_jax import UserError, weights
 from kernel_space_jax.metrics import psnr
 from kernel_space_jax.models.judge import Judge, in_grey, place, undone
-from kernel_space_jax.models.mender import SCALE, guide
+from kernel_space_jax.models.mender import SCALE, Mender, guide
 from kernel_space_jax.synthesis.centres import shake_centres, shake_variants
 from kernel_space_jax.training.config import build_descent, build_task, defaults
 from kernel_space_jax.training.data import preparation
@@ -71,6 +73,23 @@ def test_the_guide_is_the_mean_of_what_each_candidate_leaves(kernels):
     np.testing.assert_allclose(told[..., 6:7], SCALE * (solved - in_grey(y)), atol=1e-6)
     np.testing.assert_array_equal(told[..., 7], masks[..., 0])
     np.testing.assert_array_equal(told[..., 8], masks.max(-1))
+
+
+def test_what_a_solver_made_can_be_taken_as_it_is(kernels):
+    """Whatever its details: a gate of one adds it to each pixel, where that is odd."""
+    module = Mender(**SMALL, restorer_width=4, scales=2, blocks=1)
+    y = jnp.asarray(picture(0, (37, 45)))[None]
+    masks = jnp.full((1, 37, 45, 5), 0.2)
+    solved = jax.random.uniform(jax.random.key(2), (1, 37, 45, 1))
+    init = jax.jit(module.init)
+    params = init(jax.random.key(0, impl="rbg"), y, solved)["params"]
+    last = params["restorer"]["last"]
+    # Outputs are 3 colours and 5 gates, of four places each; the last is the solver's.
+    gates = last["bias"].reshape(8, 4).at[-1].set(1)
+    params["restorer"]["last"] = last | {"bias": gates.ravel()}
+    mend = partial(module.apply, {"params": params}, method="mend")
+    x = jax.jit(mend)(y, kernels[None], masks, solved)
+    np.testing.assert_allclose(x, y + solved - in_grey(y), atol=1e-5)
 
 
 def test_it_learns_beside_a_judge_that_stays(config, judge, tmp_path):

@@ -5,9 +5,10 @@ undoing each would leave there, x_t. No kernel is ever quite right, and to resto
 the likeliest alone is to ring where it is wrong. The x of least mean square error is
 the mean of x given y; a U-Net is taught to say it from what is known at each pixel:
 
-    x = y + U( y, s, sum_t q_t x_t, sqrt var_t x_t, sum_t q_t^3 x_t, q_still, max q )
+    x = y + u + sum_j g_j c_j,    c = sum_t q_t x_t,  sum_t q_t^3 x_t,  s
+    u, g = U( y, c, sqrt var_t x_t, q_still, max q )
 
-all but y less what y is there; s is what a solver makes of the likeliest kernels
+c less what y is there, in grey; s is what a solver makes of the likeliest kernels
 (solvers/found.py). It learns by itself how far to believe which, and that a photo which
 stands still is to be left alone. This is not of a paper.
 """
@@ -25,6 +26,8 @@ from kernel_space_jax.models.restorer import Restorer
 DECIDED = 3
 # What is undone changes a photo by a tenth of what it holds.
 SCALE = 4.0
+# Where they are in what is told.
+CHANGES = (0, 1, 4, 5, 6)
 TINY = 1e-6
 
 
@@ -74,7 +77,7 @@ class Mender(nn.Module):
 
     def answer(self, y: Array, told: Array) -> Array:
         """x by all that the U-Net is told."""
-        return self.restorer(y, told)
+        return self.restorer(y, told, told[..., np.array(CHANGES)] / SCALE)
 
 
 def guide(y: Array, kernels: Array, masks: Array, solved: Array, gamma: float) -> Array:

@@ -35,8 +35,15 @@ class Restorer(nn.Module):
     dtype: Dtype | None = None
 
     @nn.compact
-    def __call__(self, y: Array, guide: Array | None = None) -> Array:
-        """`guide` (N, H, W, G) is whatever else is known of each pixel."""
+    def __call__(
+        self, y: Array, guide: Array | None = None, changes: Array | None = None
+    ) -> Array:
+        """`guide` (N, H, W, G) is whatever else is known of each pixel.
+
+        What others would change in each colour of y, `changes` (N, H, W, K), reaches
+        the answer at the image's own resolution, as far as the U-Net believes it:
+        x = y + U + sum_j g_j c_j.
+        """
         padded, size = pad_to_multiple(y, 2**self.scales)
         features, skips = padded - 0.5, []
         if guide is not None:
@@ -58,12 +65,16 @@ class Restorer(nn.Module):
             features = nn.leaky_relu(up(features) + skips.pop(), SLOPE)
             features = self._residual(features, f"decode{scale}")
         # Of zeros, so that a fresh network answers its input.
+        outputs = 3 + (0 if changes is None else changes.shape[-1])
         last = Conv(
-            12, kernel_init=nn.initializers.zeros, dtype=self.dtype, name="last",
-            bias_init=nn.initializers.zeros,
+            4 * outputs, kernel_init=nn.initializers.zeros, dtype=self.dtype,
+            bias_init=nn.initializers.zeros, name="last",
         )  # fmt: skip
-        residual = RESIDUAL * pixel_shuffle(last(features))
-        return crop(padded + residual.astype(padded.dtype), size)
+        answer = crop(pixel_shuffle(last(features)).astype(y.dtype), size)
+        x = y + RESIDUAL * answer[..., :3]
+        if changes is None:
+            return x
+        return x + jnp.sum(answer[..., 3:] * changes, -1, keepdims=True)
 
     def _residual(self, features: Array, name: str) -> Array:
         for index in range(self.blocks):
