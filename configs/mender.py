@@ -6,7 +6,8 @@ good, as for the judge (docs/training.md):
     kernel-space train --config configs/mender.py --workdir runs/mender \\
       --config.data.train="('images:FOLDER',)" --config.data.leaves=0.2
 
-A longer run won a little more on blur that we made, and less on photos of a camera.
+A longer run of an earlier mender won more on blur that we made, and less on photos of a
+camera (docs/training.md).
 """
 
 from kernel_space_jax.training.config import Config, defaults

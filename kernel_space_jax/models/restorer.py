@@ -1,4 +1,4 @@
-"""A small restorer: x = y + U-Net(y), for experiments that want any restorer at all.
+"""A small restorer, x = y + U-Net(y): of the mender, and where any restorer will do.
 
 Images are (N, H, W, 3) in [0, 1], of any size; the answer is not clipped. It is no
 published network: EDSR's residual blocks at every scale, skips that are added. Scale i

@@ -37,7 +37,10 @@ LEAST_MASS = 0.05
 def in_turns(
     y: Array, h: Array, strength: Array, turns: int
 ) -> tuple[Array, Array, Array]:
-    """x and h in turns on a photo (H, W) of one scale."""
+    """x and h in turns on a photo (H, W) of one scale.
+
+    The kernel, the strength that is left, and the part of the photo unexplained.
+    """
     domain = canvas(y.shape, h.shape)
 
     def turn(_: int, state: tuple[Array, Array, Array]) -> tuple[Array, ...]:
