@@ -17,6 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from kernel_space_jax.deblur.colours import follow_light
 from kernel_space_jax.deblur.result import (
     OVERLAP,
     TILE,
@@ -140,8 +141,9 @@ def mended(
     y = _known(photo, gamma)
     grey = np.asarray(in_grey(y)[0])
     solved = _solved(grey, decided(field), half_quadratic_found, side, tell)
-    x = _apply(network, y, *field, jnp.asarray(solved)[None], method="mend")[0]
-    return match_channels(np.clip(x, 0, 1) ** (GAMMA / gamma), photo.shape[-1])
+    x = _apply(network, y, *field, jnp.asarray(solved)[None], method="mend")
+    x = np.clip(follow_light(y, jnp.clip(x, 0, 1))[0], 0, 1)
+    return match_channels(x ** (GAMMA / gamma), photo.shape[-1])
 
 
 def _known(photo: np.ndarray, gamma: float) -> jax.Array:
