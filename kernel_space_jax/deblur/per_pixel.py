@@ -137,7 +137,10 @@ def mended(
     side: int = SOLVED,
     tell: Tell = silent,
 ) -> np.ndarray:
-    """What a Mender makes of a photo (H, W, C) by the field that it found."""
+    """What a Mender makes of a photo (H, W, C) by the field that it found.
+
+    Its changes are grey; the noise in the colours is taken out after it.
+    """
     y = _known(photo, gamma)
     grey = np.asarray(in_grey(y)[0])
     solved = _solved(grey, decided(field), half_quadratic_found, side, tell)
