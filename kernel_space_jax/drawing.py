@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from kernel_space_jax.operators.basis import KernelField
+from kernel_space_jax.operators.per_pixel import KernelField
 
 # Of the photo, behind the kernels drawn over it.
 DIMMED = 0.35

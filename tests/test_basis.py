@@ -16,13 +16,13 @@ from kernel_space_jax.losses import (
     start_error,
 )
 from kernel_space_jax.operators import Basis, Camera, KernelField, to_convention
-from kernel_space_jax.operators.basis import inside
 from kernel_space_jax.operators.camera import (
     saturate,
     saturation_slope,
     to_light,
     to_photo,
 )
+from kernel_space_jax.operators.per_pixel import inside
 from kernel_space_jax.operators.uniform import convolve
 
 CONVENTIONS = ("mix_after", "mix_before")

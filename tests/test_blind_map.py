@@ -10,7 +10,7 @@ from test_solvers_non_blind import blurred, scene
 import kernel_space_jax as ks
 from kernel_space_jax.metrics import best_shift, kernel_similarity, psnr
 from kernel_space_jax.solvers import blind_map, refine_kernel, restore
-from kernel_space_jax.solvers.map_turns import island_mass
+from kernel_space_jax.solvers.uniform.map_turns import island_mass
 from kernel_space_jax.synthesis import shake_kernel
 
 

@@ -19,9 +19,9 @@ from golden import Golden
 import kernel_space_jax as ks
 from kernel_space_jax import weights
 from kernel_space_jax.datasets import open_source
-from kernel_space_jax.datasets.augment import LOG, augment
 from kernel_space_jax.operators import Uniform
 from kernel_space_jax.synthesis import codes
+from kernel_space_jax.synthesis.augment import LOG, augment
 
 
 @pytest.fixture(scope="module")

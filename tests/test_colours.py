@@ -9,7 +9,7 @@ from commands import SHAPES, SHARP
 import kernel_space_jax as ks
 from kernel_space_jax.deblur.colours import follow_light
 from kernel_space_jax.metrics import psnr
-from kernel_space_jax.models.judge import in_grey
+from kernel_space_jax.operators.light import in_grey
 
 NOISE = 0.02
 

@@ -9,7 +9,7 @@ import pytest
 from golden import relative_error
 from jax import lax
 
-from kernel_space_jax.models import convolution, winograd
+from kernel_space_jax.models.layers import convolution, winograd
 
 CASES = [
     # height, width, channels in, channels out, kernel, stride, pad

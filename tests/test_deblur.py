@@ -25,11 +25,12 @@ from kernel_space_jax.deblur import automatic
 from kernel_space_jax.deblur.per_pixel import believed, share_of_map
 from kernel_space_jax.evaluation.methods import from_weights
 from kernel_space_jax.metrics import best_shift, psnr
-from kernel_space_jax.models.two_heads import TwoHeads
+from kernel_space_jax.models.per_pixel.two_heads import TwoHeads
 from kernel_space_jax.operators import KernelField, uniform
 from kernel_space_jax.operators.camera import GAMMA
-from kernel_space_jax.solvers import half_quadratic, presets
-from kernel_space_jax.solvers.found import FOUND_NOISE, decided, likeliest
+from kernel_space_jax.solvers import half_quadratic
+from kernel_space_jax.solvers.per_pixel.found import FOUND_NOISE, decided, likeliest
+from kernel_space_jax.solvers.search import presets
 
 
 @pytest.fixture(scope="module")

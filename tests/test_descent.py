@@ -8,7 +8,7 @@ from commands import SHARP
 import kernel_space_jax as ks
 from kernel_space_jax.metrics import psnr
 from kernel_space_jax.operators import Uniform
-from kernel_space_jax.solvers.descent import restore_under
+from kernel_space_jax.solvers.search.descent import restore_under
 
 restore = jax.jit(restore_under)
 

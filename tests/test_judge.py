@@ -11,10 +11,11 @@ from commands import SHAPES
 
 import kernel_space_jax as ks
 from kernel_space_jax import UserError, weights
-from kernel_space_jax.models.judge import AGAIN, Judge, undone
+from kernel_space_jax.models.per_pixel.judge import AGAIN, Judge
 from kernel_space_jax.operators import KernelField, uniform
 from kernel_space_jax.operators.camera import to_light, to_photo
-from kernel_space_jax.solvers.found import stillness
+from kernel_space_jax.operators.inverse import undo_each
+from kernel_space_jax.solvers.per_pixel.found import stillness
 from kernel_space_jax.synthesis.centres import (
     shake_centres,
     shake_sample,
@@ -55,7 +56,7 @@ def scene():
 
 def test_the_right_kernel_shows_the_sharp_photo(scene, kernels):
     x, y, h = scene
-    shown = undone(y, kernels[None])
+    shown = undo_each(y, kernels[None])
     assert shown.shape == (1, 5, 96, 104, 3)
     inner = np.s_[:, 16:-16, 16:-16]
     still = shown[0, 0]
@@ -66,7 +67,7 @@ def test_the_right_kernel_shows_the_sharp_photo(scene, kernels):
         )[0, 1]
         > 0.99
     )
-    sharp = undone(x, kernels[None, :1])[0, 0, ..., 2][inner[1:]].ravel()
+    sharp = undo_each(x, kernels[None, :1])[0, 0, ..., 2][inner[1:]].ravel()
     like = [
         float(jnp.corrcoef(shown[0, t, ..., 0][inner[1:]].ravel(), sharp)[0, 1])
         for t in range(5)

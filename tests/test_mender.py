@@ -12,8 +12,10 @@ from evaluation_data import picture
 import kernel_space_jax as ks
 from kernel_space_jax import UserError, weights
 from kernel_space_jax.metrics import psnr
-from kernel_space_jax.models.judge import Judge, in_grey, place, undone
-from kernel_space_jax.models.mender import SCALE, Mender, guide
+from kernel_space_jax.models.per_pixel.judge import Judge
+from kernel_space_jax.models.per_pixel.mender import SCALE, Mender, guide
+from kernel_space_jax.operators.inverse import undo_each
+from kernel_space_jax.operators.light import in_grey, local_contrast
 from kernel_space_jax.synthesis.centres import shake_centres, shake_variants
 from kernel_space_jax.training.config import build_descent, build_task, defaults
 from kernel_space_jax.training.data import preparation
@@ -58,8 +60,8 @@ def test_the_guide_is_the_mean_of_what_each_candidate_leaves(kernels):
     solved = jax.random.uniform(jax.random.key(2), (1, 40, 48, 1))
     told = jax.jit(guide, static_argnums=4)(y, kernels[None], masks, solved, 2.2)
     assert told.shape == (1, 40, 48, 9)
-    shown = undone(y, kernels[None])
-    change = SCALE * place(y)[2][:, None] * (shown[..., :2] - shown[..., 2:])
+    shown = undo_each(y, kernels[None])
+    change = SCALE * local_contrast(y)[2][:, None] * (shown[..., :2] - shown[..., 2:])
     q = jnp.moveaxis(masks, -1, 1)[..., None]
     mean = jnp.sum(q * change, 1)
     spread = jnp.sqrt(jnp.sum(q * jnp.square(change - mean[:, None]), 1))

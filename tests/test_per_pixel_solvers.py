@@ -14,7 +14,7 @@ from kernel_space_jax.solvers import (
     published_richardson_lucy,
     richardson_lucy,
 )
-from kernel_space_jax.solvers.beyond import beyond
+from kernel_space_jax.solvers.per_pixel.beyond import beyond
 
 SOLVERS = (richardson_lucy, half_quadratic)
 

@@ -12,10 +12,10 @@ from golden import Golden
 from scipy import ndimage
 
 from kernel_space_jax import UserError, weights
-from kernel_space_jax.evaluation.blur_swap import blur_swap
 from kernel_space_jax.evaluation.protocols.blur_swap import BLUR_SWAP
+from kernel_space_jax.experiments.blur_swap import blur_swap
 from kernel_space_jax.metrics import psnr
-from kernel_space_jax.models.restorer import Restorer
+from kernel_space_jax.models.restorers.compact import Restorer
 from kernel_space_jax.training.config import build_descent, build_task, defaults
 
 TINY = {"width": 8, "scales": 2, "blocks": 1}

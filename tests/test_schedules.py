@@ -9,7 +9,7 @@ import optax
 import pytest
 from golden import Golden, relative_error
 
-from kernel_space_jax.training.schedules import (
+from kernel_space_jax.schedules import (
     constant_then_linear,
     cosine_restarts,
     linear_one_cycle,

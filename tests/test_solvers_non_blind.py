@@ -13,7 +13,7 @@ from kernel_space_jax.solvers.canvas import (
     difference_adjoint,
     difference_power,
 )
-from kernel_space_jax.solvers.non_blind import noise_level, restore, wiener
+from kernel_space_jax.solvers.uniform.non_blind import noise_level, restore, wiener
 
 
 def scene(seed, height, width, channels=1):

@@ -7,7 +7,7 @@ import pytest
 from golden import Golden, by_torch_name, largest_difference
 
 from kernel_space_jax import UserError
-from kernel_space_jax.models.two_heads import TwoHeads, even_contrast
+from kernel_space_jax.models.per_pixel.two_heads import TwoHeads, even_contrast
 from kernel_space_jax.operators import Basis, KernelField
 from kernel_space_jax.weights import from_torch
 

@@ -27,7 +27,7 @@ from kernel_space_jax.deblur import (
 from kernel_space_jax.drawing import draw_field, kernel_picture
 from kernel_space_jax.operators import KernelField
 from kernel_space_jax.operators.camera import GAMMA
-from kernel_space_jax.solvers.presets import PRESETS, find_preset
+from kernel_space_jax.solvers.search.presets import PRESETS, find_preset
 
 Photos = Annotated[list[Path], typer.Argument(help="Blurry photos.")]
 WEIGHTS_HELP = "Of a mender, judge or two-headed network; else the shipped mender."

@@ -156,8 +156,8 @@ def blur_swap(
     """
     from absl import logging
 
-    from kernel_space_jax.evaluation.blur_swap import blur_swap as run
     from kernel_space_jax.evaluation.tables import put_section, write_all
+    from kernel_space_jax.experiments.blur_swap import blur_swap as run
     from kernel_space_jax.training.config import load_config
 
     # What Orbax logs in pages, the error says in a sentence.

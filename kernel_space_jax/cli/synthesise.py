@@ -100,8 +100,8 @@ def augment(
     interruption: it goes on.
     """
     from kernel_space_jax.datasets import open_source
-    from kernel_space_jax.datasets.augment import LOG
-    from kernel_space_jax.datasets.augment import augment as run
+    from kernel_space_jax.synthesis.augment import LOG
+    from kernel_space_jax.synthesis.augment import augment as run
 
     # A bar on a terminal, nothing in a file.
     with Progress(console=err, transient=True, disable=not err.is_terminal) as bar:

@@ -21,12 +21,13 @@ from jax import Array
 from kernel_space_jax.deblur.result import TILE, Deblurred, Tell, checked, silent
 from kernel_space_jax.deblur.uniform import check_kernel_size, middle, undo
 from kernel_space_jax.images import match_channels
-from kernel_space_jax.solvers import blind_map, blind_search, presets, restore
-from kernel_space_jax.solvers.batch import spread
-from kernel_space_jax.solvers.blind_search import Found, Search, Start
-from kernel_space_jax.solvers.descent import restore_under
-from kernel_space_jax.solvers.map_doubt import doubt
+from kernel_space_jax.solvers import blind_map, restore
+from kernel_space_jax.solvers.search import blind_search, presets
+from kernel_space_jax.solvers.search.batch import spread
+from kernel_space_jax.solvers.search.blind_search import Found, Search, Start
+from kernel_space_jax.solvers.search.descent import restore_under
 from kernel_space_jax.solvers.tiles import join, tiles
+from kernel_space_jax.solvers.uniform.map_doubt import doubt
 from kernel_space_jax.weights import Weights
 
 SEARCHES = ("selfdeblur", "pixel-kernel", "kernel-space", "nested")

@@ -17,8 +17,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from kernel_space_jax.models.judge import in_grey
-from kernel_space_jax.models.layers import smooth
+from kernel_space_jax.operators.light import in_grey, smooth
 
 # Pixels around one that share a line: the deviation of a Gaussian. From 1 to 2 it makes
 # a difference of 0.01 dB on 16 BSDS photos that no table has.

@@ -30,13 +30,14 @@ from kernel_space_jax.deblur.uniform import kernel_of_middle
 from kernel_space_jax.drawing import draw_field
 from kernel_space_jax.errors import UserError
 from kernel_space_jax.images import match_channels
-from kernel_space_jax.models.judge import Judge, in_grey
-from kernel_space_jax.models.mender import Mender
-from kernel_space_jax.models.two_heads import TwoHeads
+from kernel_space_jax.models.per_pixel.judge import Judge
+from kernel_space_jax.models.per_pixel.mender import Mender
+from kernel_space_jax.models.per_pixel.two_heads import TwoHeads
 from kernel_space_jax.operators import KernelField
 from kernel_space_jax.operators.camera import GAMMA
+from kernel_space_jax.operators.light import in_grey
 from kernel_space_jax.solvers import Restoration, richardson_lucy
-from kernel_space_jax.solvers.found import (
+from kernel_space_jax.solvers.per_pixel.found import (
     decided,
     found_noise,
     half_quadratic_found,

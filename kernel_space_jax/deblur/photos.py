@@ -10,9 +10,9 @@ from kernel_space_jax.deblur.per_pixel import FINDERS, deblur_per_pixel
 from kernel_space_jax.deblur.result import Deblurred
 from kernel_space_jax.deblur.uniform import deblur_locally, deblur_uniform
 from kernel_space_jax.errors import UserError
-from kernel_space_jax.models.judge import Judge
 from kernel_space_jax.models.kernel_space import KernelSpace
-from kernel_space_jax.models.mender import Mender
+from kernel_space_jax.models.per_pixel.judge import Judge
+from kernel_space_jax.models.per_pixel.mender import Mender
 from kernel_space_jax.weights import Weights, load
 
 METHODS = ("auto", "map", "map-local", "basis", *SEARCHES)

@@ -24,11 +24,11 @@ from kernel_space_jax.errors import UserError
 from kernel_space_jax.operators import KernelField
 from kernel_space_jax.operators.camera import GAMMA, to_light
 from kernel_space_jax.solvers import blind_map, half_quadratic, restore
-from kernel_space_jax.solvers.blind_map import blind_near
-from kernel_space_jax.solvers.map_doubt import doubt, sharp_left
-from kernel_space_jax.solvers.non_blind import noise_strength
-from kernel_space_jax.solvers.richardson_lucy import photo_noise
+from kernel_space_jax.solvers.per_pixel.richardson_lucy import photo_noise
 from kernel_space_jax.solvers.tiles import blend, join, tiles
+from kernel_space_jax.solvers.uniform.blind_map import blind_near
+from kernel_space_jax.solvers.uniform.map_doubt import doubt, sharp_left
+from kernel_space_jax.solvers.uniform.non_blind import noise_strength
 
 # The kernel is looked for in the middle of the photo, and in this size of it.
 MAP_SIDE = 512

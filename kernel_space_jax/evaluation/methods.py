@@ -41,8 +41,8 @@ from kernel_space_jax.solvers import (
 )
 from kernel_space_jax.solvers import restore as restore_with_kernel
 from kernel_space_jax.solvers import wiener as wiener_with_kernel
-from kernel_space_jax.solvers.descent import restore_under
-from kernel_space_jax.solvers.presets import PRESETS
+from kernel_space_jax.solvers.search.descent import restore_under
+from kernel_space_jax.solvers.search.presets import PRESETS
 from kernel_space_jax.synthesis import extract_blur, transfer
 
 _restore_under = jax.jit(restore_under)

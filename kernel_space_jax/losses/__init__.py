@@ -1,6 +1,6 @@
 """Terms of the objectives: each a scalar, with a finite gradient everywhere."""
 
-from kernel_space_jax.losses.adaptive import (
+from kernel_space_jax.losses.per_pixel import (
     closest_mixture,
     kernel_error,
     reblur,

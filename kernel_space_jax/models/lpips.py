@@ -14,13 +14,13 @@ from flax.linen.dtypes import promote_dtype
 from flax.typing import Dtype
 from jax import Array
 
-from kernel_space_jax.models.convolution import convolve
 from kernel_space_jax.models.layers import (
     Conv,
     max_pool,
     torch_uniform,
     uniform_bias,
 )
+from kernel_space_jax.models.layers.convolution import convolve
 
 Backbone = Literal["alex", "vgg"]
 

@@ -11,8 +11,8 @@ import jax.numpy as jnp
 from jax import Array
 
 from kernel_space_jax.operators import uniform
-from kernel_space_jax.operators.basis import Basis, KernelField
 from kernel_space_jax.operators.camera import GAMMA, to_light, to_photo
+from kernel_space_jax.operators.per_pixel import Basis, KernelField
 from kernel_space_jax.operators.uniform import Border
 from kernel_space_jax.synthesis.camera import PHOTON, READ, add_noise
 from kernel_space_jax.synthesis.kernels import shake_kernel

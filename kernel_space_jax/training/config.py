@@ -16,8 +16,8 @@ from typing import Any
 import optax
 from ml_collections import ConfigDict
 
+from kernel_space_jax import schedules
 from kernel_space_jax.errors import UserError
-from kernel_space_jax.training import schedules
 from kernel_space_jax.training.optimise import Descent
 from kernel_space_jax.training.task import Config, Task
 

@@ -15,13 +15,13 @@ import jax.numpy as jnp
 from jax import Array
 
 from kernel_space_jax.errors import UserError
-from kernel_space_jax.models.judge import Judge
 from kernel_space_jax.models.kernel_space import KernelSpace
 from kernel_space_jax.models.lpips import ALEX_WIDTHS, LPIPS, VGG_STAGES
-from kernel_space_jax.models.mender import Mender
+from kernel_space_jax.models.per_pixel.judge import Judge
+from kernel_space_jax.models.per_pixel.mender import Mender
+from kernel_space_jax.models.per_pixel.two_heads import TwoHeads
 from kernel_space_jax.models.priors import ImagePrior, KernelPrior
-from kernel_space_jax.models.restorer import Restorer
-from kernel_space_jax.models.two_heads import TwoHeads
+from kernel_space_jax.models.restorers.compact import Restorer
 from kernel_space_jax.models.vgg import STAGES, VGG19
 
 Shapes = Mapping[str, tuple[int, ...]]

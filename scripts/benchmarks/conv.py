@@ -11,7 +11,7 @@ import typer
 from benchmarks.common import JsonFile, Positive, compiled, machine, race, store
 from jax import Array, lax
 
-from kernel_space_jax.models.convolution import LAYOUT, convolve
+from kernel_space_jax.models.layers.convolution import LAYOUT, convolve
 
 CONVOLUTIONS = 4
 TARGET_RATIO, TARGET_DIFFERENCE = 5.0, 1e-5

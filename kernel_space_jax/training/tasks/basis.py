@@ -2,8 +2,8 @@
 
     L = r L_reblur + w L_kernel + s L_start
 
-on scenes whose true kernels are known (data.blur = "scene"); losses/adaptive.py has the
-three. Every region of the scene counts alike, however small. The paper's loss has
+on scenes whose true kernels are known (data.blur = "scene"); losses/per_pixel.py has
+the three. Every region of the scene counts alike, however small. The paper's loss has
 r = w = 1 and s = 0; a network that knows nothing learns faster with s alone.
 """
 
@@ -24,7 +24,7 @@ from kernel_space_jax.losses import (
     start_error,
 )
 from kernel_space_jax.metrics import psnr
-from kernel_space_jax.models.two_heads import TwoHeads
+from kernel_space_jax.models.per_pixel.two_heads import TwoHeads
 from kernel_space_jax.operators import Basis, Camera, KernelField
 from kernel_space_jax.synthesis.centres import shake_centres
 from kernel_space_jax.training.initial import given, like_he

@@ -18,7 +18,7 @@ from jax import Array
 from kernel_space_jax.drawing import draw_field
 from kernel_space_jax.errors import UserError
 from kernel_space_jax.losses import closest_mixture
-from kernel_space_jax.models.two_heads import TwoHeads
+from kernel_space_jax.models.per_pixel.two_heads import TwoHeads
 from kernel_space_jax.operators import KernelField
 from kernel_space_jax.synthesis.centres import shake_centres
 from kernel_space_jax.training.initial import given, like_he

@@ -6,7 +6,7 @@ over the cells i of photos whose true kernels h_i are known (data.blur = "scene"
 
     p_t(i) = softmax_t( -d(h_t, h_i) / tau ),   d(a, b) = 1 - 2 <a, b> / (|a|^2 + |b|^2)
 
-and L_kernel relative (losses/adaptive.py). All candidates at once would cost too much:
+and L_kernel relative (losses/per_pixel.py). All candidates at once would cost too much:
 a scene is shown some of them, one half near to its kernels and the other any; with
 model.variants half of the scenes are shown these instead of the centres. With
 model.alike there are also some made from its own kernels, and from those of another
@@ -26,7 +26,7 @@ from ml_collections import ConfigDict
 from kernel_space_jax.drawing import draw_field
 from kernel_space_jax.errors import UserError
 from kernel_space_jax.losses import kernel_error
-from kernel_space_jax.models.judge import CELL, Judge
+from kernel_space_jax.models.per_pixel.judge import CELL, Judge
 from kernel_space_jax.operators import KernelField
 from kernel_space_jax.synthesis.centres import (
     shake_centres,

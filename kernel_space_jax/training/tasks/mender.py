@@ -1,4 +1,4 @@
-"""Training what mends a photo by the words of a judge (models/mender.py).
+"""Training what mends a photo by the words of a judge (models/per_pixel/mender.py).
 
     L = mean log( mean |U(y) - x|^2 + e )
 
@@ -23,10 +23,11 @@ from kernel_space_jax import weights
 from kernel_space_jax.drawing import draw_field
 from kernel_space_jax.errors import UserError
 from kernel_space_jax.metrics import psnr, ssim
-from kernel_space_jax.models.judge import Judge, in_grey
-from kernel_space_jax.models.mender import Mender, guide
+from kernel_space_jax.models.per_pixel.judge import Judge
+from kernel_space_jax.models.per_pixel.mender import Mender, guide
 from kernel_space_jax.operators import KernelField
-from kernel_space_jax.solvers.found import (
+from kernel_space_jax.operators.light import in_grey
+from kernel_space_jax.solvers.per_pixel.found import (
     decided,
     found_noise,
     half_quadratic_found,
@@ -50,7 +51,7 @@ TURNS = (
 
 
 def options() -> Config:
-    """The judge's weights, and the size of the U-Net (models/restorer.py)."""
+    """The judge's weights, and the size of the U-Net (models/restorers/compact.py)."""
     model: Config = ConfigDict()
     model.judge = "judge"
     model.width = 32

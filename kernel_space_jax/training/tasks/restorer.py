@@ -2,7 +2,8 @@
 
     L = mean sqrt((R(y) - x)^2 + 1e-6)
 
-Any network of (N, H, W, 3) to the same can be R; here it is `models/restorer.py`.
+Any network of (N, H, W, 3) to the same can be R; here it is
+`models/restorers/compact.py`.
 """
 
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from ml_collections import ConfigDict
 
 from kernel_space_jax.losses import charbonnier
 from kernel_space_jax.metrics import psnr, ssim
-from kernel_space_jax.models.restorer import Restorer
+from kernel_space_jax.models.restorers.compact import Restorer
 from kernel_space_jax.training.initial import given, like_he
 from kernel_space_jax.training.optimise import Descent, Params, Player
 from kernel_space_jax.training.task import Batch, Config, Metrics

@@ -12,9 +12,9 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from kernel_space_jax.solvers.map_turns import unexplained
-from kernel_space_jax.solvers.non_blind import restore
-from kernel_space_jax.solvers.sharpness import sharpness
+from kernel_space_jax.solvers.uniform.map_turns import unexplained
+from kernel_space_jax.solvers.uniform.non_blind import restore
+from kernel_space_jax.solvers.uniform.sharpness import sharpness
 
 # w and v, chosen on 50 photographs that we blurred with shakes of 5 to 31 pixels, and
 # on our samples. Any w of 1.2 to 4 and v of 30 to 1000 does as well; three of Köhler's

@@ -4,7 +4,7 @@ Undone with the right kernel a photo looks like a photo; with a wrong one it rin
 is still blurred. A network that maps y to kernels has to know by heart what the traces
 of each look like. This one is shown what undoing them gives, and learns only to judge:
 
-    X_t = conj(H_t) Y / (|H_t|^2 + r |D|^2 + e)      y in light, D its differences
+    X_t = conj(H_t) Y / (|H_t|^2 + r |D|^2 + e)      (operators/inverse.py)
 
 for every candidate h_t and two strengths r. One small network looks at each x_t beside
 y, whichever t it is; q, the softmax of its scores over t, says how likely it was h_t
@@ -21,21 +21,12 @@ import jax.numpy as jnp
 import numpy as np
 from flax.typing import Dtype
 from jax import Array
-from scipy.fft import next_fast_len
 
-from kernel_space_jax.models.layers import Conv, crop, pad_to_multiple, smooth
+from kernel_space_jax.models.layers import Conv, crop, pad_to_multiple
+from kernel_space_jax.operators.inverse import undo_each
 
 # Pixels a side of a cell.
 CELL = 8
-# r, of little noise and of much, and e.
-STRENGTHS = (3e-3, 3e-2)
-FLOOR = 1e-4
-# Standard deviation of the place that has a contrast of its own, and the least contrast
-# that is not noise, of a photo in [0, 1].
-PLACE = 8.0
-FAINT = 0.01
-# x_t is not shown beyond so many times the contrast of its place.
-STRONGEST = 6.0
 # The second look is at the variants of so many candidates, the likeliest, by this power
 # of how likely they are.
 AGAIN = 12
@@ -157,7 +148,7 @@ class Judge(nn.Module):
         return self.weigh(seen)
 
     def _seen(self, y: Array, kernels: Array) -> Array:
-        shown = undone(y, kernels, self.gamma)
+        shown = undo_each(y, kernels, self.gamma)
         seen = self.look(shown.reshape(-1, *shown.shape[2:]))
         return seen.reshape(*shown.shape[:2], *seen.shape[1:])
 
@@ -169,57 +160,3 @@ def _masks(scores: Array, y: Array) -> Array:
     size = tuple(CELL * n for n in scores.shape[1:3])
     scores = jax.image.resize(scores, (len(y), *size, scores.shape[-1]), "linear")
     return nn.softmax(crop(scores, (y.shape[1], y.shape[2])))
-
-
-def undone(y: Array, kernels: Array, gamma: float = 2.2) -> Array:
-    """x_t for both strengths, and y: (N, H, W, C), (N, T, s, s) -> (N, T, H, W, 3).
-
-    Grey, as photos, less the mean of y's place and over its contrast.
-    """
-    plane = jnp.mean(jnp.power(jnp.maximum(y, 0), gamma), -1)
-    size, side = plane.shape[1:], kernels.shape[-1]
-    reach = side // 2 + CELL
-    whole = tuple(int(next_fast_len(n + 2 * reach, real=True) or 0) for n in size)
-    around = [(reach, w - n - reach) for n, w in zip(size, whole, strict=True)]
-    spectrum = jnp.fft.rfft2(jnp.pad(plane, ((0, 0), *around), mode="symmetric"))
-    corner = [(0, 0), (0, 0), *((0, w - side) for w in whole)]
-    centred = jnp.roll(jnp.pad(kernels, corner), (-(side // 2),) * 2, (-2, -1))
-    transfer = jnp.fft.rfft2(centred)
-    down, right = (np.fft.fftfreq(whole[0]), np.fft.rfftfreq(whole[1]))
-    differences = np.add.outer(_power(down), _power(right)).astype(np.float32)
-    seen, mean, contrast = place(y, gamma)
-    even = lambda x: (x - mean[..., 0][:, None]) / contrast[..., 0][:, None]
-    shown = []
-    for strength in STRENGTHS:
-        power = jnp.abs(transfer) ** 2 + (strength * differences + FLOOR)
-        x = jnp.fft.irfft2(jnp.conj(transfer) * spectrum[:, None] / power, whole)
-        x = x[..., reach : reach + size[0], reach : reach + size[1]]
-        shown.append(even(_photo(x, gamma)))
-    shown.append(jnp.broadcast_to(even(seen[..., 0][:, None]), shown[0].shape))
-    return jnp.clip(jnp.stack(shown, -1), -STRONGEST, STRONGEST)
-
-
-def place(y: Array, gamma: float = 2.2) -> tuple[Array, Array, Array]:
-    """A photo (N, H, W, C) in grey, the mean and the contrast of each pixel's place.
-
-    Each is (N, H, W, 1).
-    """
-    seen = in_grey(y, gamma)
-    mean = smooth(seen, PLACE)
-    contrast = jnp.sqrt(smooth(jnp.square(seen - mean), PLACE) + FAINT**2)
-    return seen, mean, contrast
-
-
-def in_grey(y: Array, gamma: float = 2.2) -> Array:
-    """The photo of the mean of the colours' light: (N, H, W, C) -> (N, H, W, 1)."""
-    light = jnp.power(jnp.maximum(y, 0), gamma)
-    return _photo(jnp.mean(light, -1, keepdims=True), gamma)
-
-
-def _photo(light: Array, gamma: float) -> Array:
-    return jnp.sign(light) * (jnp.abs(light) + FLOOR) ** (1 / gamma)
-
-
-def _power(frequency: np.ndarray) -> np.ndarray:
-    """|D|^2 of a first difference."""
-    return 4 * np.sin(np.pi * frequency) ** 2

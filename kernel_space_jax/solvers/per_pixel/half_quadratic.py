@@ -26,7 +26,6 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from kernel_space_jax.operators.basis import Convention, KernelField
 from kernel_space_jax.operators.camera import (
     GAMMA,
     saturate,
@@ -34,9 +33,10 @@ from kernel_space_jax.operators.camera import (
     to_light,
     to_photo,
 )
-from kernel_space_jax.solvers.beyond import Beyond, Restoration, beyond
+from kernel_space_jax.operators.per_pixel import Convention, KernelField
 from kernel_space_jax.solvers.canvas import difference, difference_adjoint
-from kernel_space_jax.solvers.richardson_lucy import photo_noise, sharpen
+from kernel_space_jax.solvers.per_pixel.beyond import Beyond, Restoration, beyond
+from kernel_space_jax.solvers.per_pixel.richardson_lucy import photo_noise, sharpen
 
 # w_i of each difference, the power alpha, and the size below which it is rounded off.
 DIFFERENCES = {"x": 1.0, "y": 1.0, "xx": 0.5, "yy": 0.5, "xy": 0.5}

@@ -15,8 +15,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from kernel_space_jax.operators.basis import Basis, KernelField
 from kernel_space_jax.operators.camera import GAMMA, Camera
+from kernel_space_jax.operators.per_pixel import Basis, KernelField
 
 # No kernel of 65x65 pixels has less power: that is one spread evenly over a third.
 SMALLEST_POWER = 7e-4

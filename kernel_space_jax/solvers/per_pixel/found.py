@@ -11,8 +11,8 @@ import jax.numpy as jnp
 from jax import Array
 
 from kernel_space_jax.operators import KernelField
-from kernel_space_jax.solvers.half_quadratic import half_quadratic
-from kernel_space_jax.solvers.richardson_lucy import photo_noise
+from kernel_space_jax.solvers.per_pixel.half_quadratic import half_quadratic
+from kernel_space_jax.solvers.per_pixel.richardson_lucy import photo_noise
 
 # Likelihoods of many candidates are too even: this power of them, and at least so much
 # noise. Of 0.015 to 0.03 the two lowest are the best on 16 BSDS images that no table

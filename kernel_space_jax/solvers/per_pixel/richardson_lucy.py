@@ -20,7 +20,6 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from kernel_space_jax.operators.basis import Convention, KernelField
 from kernel_space_jax.operators.camera import (
     GAMMA,
     saturate,
@@ -28,9 +27,10 @@ from kernel_space_jax.operators.camera import (
     to_light,
     to_photo,
 )
-from kernel_space_jax.solvers.beyond import Beyond, Restoration, beyond
+from kernel_space_jax.operators.per_pixel import Convention, KernelField
 from kernel_space_jax.solvers.canvas import difference, difference_adjoint
-from kernel_space_jax.solvers.non_blind import noise_level
+from kernel_space_jax.solvers.per_pixel.beyond import Beyond, Restoration, beyond
+from kernel_space_jax.solvers.uniform.non_blind import noise_level
 
 # mu, and the gradient of the photo below which TV is rounded off.
 STRENGTH = 12.0

@@ -10,7 +10,7 @@ do.
 import jax.numpy as jnp
 from jax import Array
 
-from kernel_space_jax.solvers.non_blind import noise_level
+from kernel_space_jax.solvers.uniform.non_blind import noise_level
 
 DIRECTIONS = ((0, 1), (1, 0), (1, 1), (1, -1))
 FAR = 4

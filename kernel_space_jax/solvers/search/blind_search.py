@@ -6,7 +6,7 @@
 (Ren et al. 2020) do. *Nested* is Algorithm 1 of Tran et al.: before each step of x the
 k that fits it best is found by a search of its own.
 
-One photo is (1, H, W, C). `solvers/batch.py` solves many at once.
+One photo is (1, H, W, C). `solvers/search/batch.py` solves many at once.
 """
 
 from collections.abc import Callable
@@ -21,11 +21,11 @@ from jax import Array, lax
 from kernel_space_jax.losses.objective import Objective, Target
 from kernel_space_jax.operators import Operator
 from kernel_space_jax.priors import Prior
+from kernel_space_jax.schedules import multistep_restarts
 from kernel_space_jax.solvers.minimise import State, minimise
 from kernel_space_jax.solvers.minimise import advance as advance_minimise
 from kernel_space_jax.solvers.minimise import begin as begin_minimise
 from kernel_space_jax.solvers.minimise import finish as finish_minimise
-from kernel_space_jax.training.schedules import multistep_restarts
 
 Theta = dict[str, Any]
 # What a prior is drawn towards before the search proper, with which rate.

@@ -9,8 +9,8 @@ the mean of x given y; a U-Net is taught to say it from what is known at each pi
     u, g = U( y, c, sqrt var_t x_t, q_still, max q )
 
 c less what y is there, in grey; s is what a solver makes of the likeliest kernels
-(solvers/found.py). It learns by itself how far to believe which, and that a photo which
-stands still is to be left alone. This is not of a paper.
+(solvers/per_pixel/found.py). It learns by itself how far to believe which, and that a
+photo without motion is to be left alone. This is not of a paper.
 """
 
 import flax.linen as nn
@@ -19,8 +19,10 @@ import numpy as np
 from flax.typing import Dtype
 from jax import Array, lax
 
-from kernel_space_jax.models.judge import TOGETHER, Judge, place, undone
-from kernel_space_jax.models.restorer import Restorer
+from kernel_space_jax.models.per_pixel.judge import TOGETHER, Judge
+from kernel_space_jax.models.restorers.compact import Restorer
+from kernel_space_jax.operators.inverse import undo_each
+from kernel_space_jax.operators.light import local_contrast
 
 # The second time the means are of q to this power, nearer to the likeliest alone.
 DECIDED = 3
@@ -82,7 +84,7 @@ class Mender(nn.Module):
 
 def guide(y: Array, kernels: Array, masks: Array, solved: Array, gamma: float) -> Array:
     """What is told to the U-Net beside y (N, H, W, 3): (N, H, W, 9)."""
-    seen, _, contrast = place(y, gamma)
+    seen, _, contrast = local_contrast(y, gamma)
     count = kernels.shape[1]
     # The last group is filled up with candidates that have no share in it.
     total = -(-count // TOGETHER) * TOGETHER
@@ -93,7 +95,7 @@ def guide(y: Array, kernels: Array, masks: Array, solved: Array, gamma: float) -
 
     def step(sums: Array, group: tuple[Array, Array]) -> tuple[Array, None]:
         h, q = group
-        shown = undone(y, jnp.moveaxis(h, 0, 1), gamma)
+        shown = undo_each(y, jnp.moveaxis(h, 0, 1), gamma)
         change = shown[..., :2] - shown[..., 2:]
         more = [
             jnp.einsum("tnhw,nthwc->nhwc", weight, part)

@@ -12,9 +12,9 @@ import jax.numpy as jnp
 from jax import Array
 
 from kernel_space_jax.operators import Operator
-from kernel_space_jax.solvers.blind_search import Rate
 from kernel_space_jax.solvers.minimise import minimise
-from kernel_space_jax.solvers.non_blind import DIFFERENCES, noise_level
+from kernel_space_jax.solvers.search.blind_search import Rate
+from kernel_space_jax.solvers.uniform.non_blind import DIFFERENCES, noise_level
 
 STEPS = 100
 RATE = Rate(1e-2, 0.5, (41, 61, 81))

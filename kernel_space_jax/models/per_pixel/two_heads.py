@@ -22,29 +22,12 @@ from kernel_space_jax.models.layers import (
     crop,
     max_pool,
     pad_to_multiple,
-    smooth,
 )
+from kernel_space_jax.operators.light import even_contrast
 
 SLOPE = 0.01
-# Standard deviation of the place whose contrast is evened, and the least contrast
-# that is not noise, of light in [0, 1].
-EVEN = 8.0
-FAINT = 0.02
 # Each of five scales halves the image.
 FEWEST_PIXELS = 32
-
-
-def even_contrast(light: Array) -> Array:
-    """(N, H, W, C) with the contrast of every place made alike.
-
-        (l - g * l) / sqrt(g * mean_c (l - g * l)^2 + e^2)    g a Gaussian, EVEN pixels
-
-    Blur is told from the shape of edges, whatever lies on their two sides; a network
-    that is shown light itself has no means to divide by the difference.
-    """
-    around = light - smooth(light, EVEN)
-    power = smooth(jnp.mean(jnp.square(around), -1, keepdims=True), EVEN)
-    return around / jnp.sqrt(power + FAINT**2)
 
 
 def _average(x: Array) -> Array:

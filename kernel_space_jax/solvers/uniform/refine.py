@@ -14,7 +14,7 @@ import jax
 from jax import Array, lax
 
 from kernel_space_jax.operators import uniform
-from kernel_space_jax.solvers.non_blind import noise_level, restore
+from kernel_space_jax.solvers.uniform.non_blind import noise_level, restore
 
 # More of them changed nothing on photographs that we blurred.
 ROUNDS, STEPS = 1, 40

@@ -17,9 +17,14 @@ import jax.numpy as jnp
 from jax import Array
 
 from kernel_space_jax.operators.camera import to_light
-from kernel_space_jax.solvers.map_doubt import Blind, doubt_found, sharp_left
-from kernel_space_jax.solvers.map_turns import CUT, cleaned, in_turns, on_simplex
-from kernel_space_jax.solvers.refine import refine_kernel
+from kernel_space_jax.solvers.uniform.map_doubt import Blind, doubt_found, sharp_left
+from kernel_space_jax.solvers.uniform.map_turns import (
+    CUT,
+    cleaned,
+    in_turns,
+    on_simplex,
+)
+from kernel_space_jax.solvers.uniform.refine import refine_kernel
 
 # Turns at each scale but the last; a setting of an earlier trial, which chose it on
 # part of the Levin set. At the photo's own scale half of them do as well, on blurred

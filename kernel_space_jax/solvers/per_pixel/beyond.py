@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from kernel_space_jax.operators import uniform
-from kernel_space_jax.operators.basis import Convention, Inside, KernelField, inside
+from kernel_space_jax.operators.per_pixel import Convention, Inside, KernelField, inside
 from kernel_space_jax.operators.uniform import Method
 
 

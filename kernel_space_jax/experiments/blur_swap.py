@@ -17,7 +17,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from kernel_space_jax.datasets import open_source
-from kernel_space_jax.datasets.augment import augment
 from kernel_space_jax.datasets.prepare import Storage, prepare
 from kernel_space_jax.datasets.source import FolderSource, Source
 from kernel_space_jax.errors import UserError
@@ -26,6 +25,7 @@ from kernel_space_jax.evaluation.methods import Method, from_weights, named
 from kernel_space_jax.evaluation.protocols.blur_swap import BLUR_SWAP
 from kernel_space_jax.evaluation.store import Settings
 from kernel_space_jax.evaluation.tables import Table
+from kernel_space_jax.synthesis.augment import augment
 from kernel_space_jax.training.export import export_weights
 from kernel_space_jax.training.log import read_log
 from kernel_space_jax.training.loop import train

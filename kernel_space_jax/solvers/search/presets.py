@@ -17,7 +17,7 @@ from kernel_space_jax.models.kernel_space import STRIDE, KernelSpace
 from kernel_space_jax.models.priors import ImagePrior, KernelPrior, PixelKernelPrior
 from kernel_space_jax.operators import Learned, Uniform
 from kernel_space_jax.priors import Network, Prior, Simplex
-from kernel_space_jax.solvers.blind_search import Nested, Rate, Search
+from kernel_space_jax.solvers.search.blind_search import Nested, Rate, Search
 from kernel_space_jax.weights import Weights
 
 # The noise that the networks of x and h start from: channels, and numbers.

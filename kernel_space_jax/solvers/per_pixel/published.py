@@ -23,7 +23,6 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from kernel_space_jax.operators import uniform
-from kernel_space_jax.operators.basis import KernelField, inside
 from kernel_space_jax.operators.camera import (
     GAMMA,
     saturate,
@@ -31,6 +30,7 @@ from kernel_space_jax.operators.camera import (
     to_light,
     to_photo,
 )
+from kernel_space_jax.operators.per_pixel import KernelField, inside
 
 Variant = Literal["plain", "saturated", "masked", "combined"]
 

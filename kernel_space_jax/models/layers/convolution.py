@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from kernel_space_jax.models import winograd
+from kernel_space_jax.models.layers import winograd
 
 LAYOUT = ("NHWC", "HWIO", "NHWC")
 

@@ -1,0 +1,1 @@
+"""What trains and then scores: whole experiments of papers, one a file."""

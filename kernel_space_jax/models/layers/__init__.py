@@ -1,0 +1,57 @@
+"""What the published networks are built of: NHWC, PyTorch's arithmetic.
+
+`convolution.py` and `winograd.py` are the arithmetic, fast on CPU; `conv.py` the layers
+that use it; `norms.py`, `shape.py` and `blocks.py` what stands between them.
+"""
+
+from kernel_space_jax.models.layers.blocks import (
+    NonLocalBlock,
+    ResidualBlock,
+    ResnetBlock,
+)
+from kernel_space_jax.models.layers.conv import (
+    Conv,
+    ConvTranspose,
+    Initialiser,
+    torch_uniform,
+    uniform_bias,
+)
+from kernel_space_jax.models.layers.norms import (
+    BatchNorm,
+    LayerNorm,
+    Norm,
+    instance_norm,
+)
+from kernel_space_jax.models.layers.shape import (
+    Padding,
+    centre_crop,
+    crop,
+    max_pool,
+    pad_sides,
+    pad_to_multiple,
+    pixel_shuffle,
+    upsample_bilinear,
+)
+
+__all__ = [
+    "BatchNorm",
+    "Conv",
+    "ConvTranspose",
+    "Initialiser",
+    "LayerNorm",
+    "NonLocalBlock",
+    "Norm",
+    "Padding",
+    "ResidualBlock",
+    "ResnetBlock",
+    "centre_crop",
+    "crop",
+    "instance_norm",
+    "max_pool",
+    "pad_sides",
+    "pad_to_multiple",
+    "pixel_shuffle",
+    "torch_uniform",
+    "uniform_bias",
+    "upsample_bilinear",
+]

@@ -1,0 +1,86 @@
+"""Convolution layers, padded and drawn as PyTorch's are.
+
+Weights keep the meaning that they have in the original checkpoints: a convolution
+is (kh, kw, in, out), a transposed convolution (kh, kw, out, in), the weights of the
+convolution whose adjoint it is.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from flax.linen.dtypes import promote_dtype
+from flax.typing import Dtype
+from jax import Array
+
+from kernel_space_jax.models.layers.convolution import convolve, convolve_transposed
+from kernel_space_jax.models.layers.shape import Padding, pad_sides
+
+Initialiser = Callable[..., Array]
+
+# U(-1/sqrt(fan in), 1/sqrt(fan in)), PyTorch's default for weights.
+torch_uniform = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
+
+
+def uniform_bias(fan_in: int) -> Initialiser:
+    """U(-1/sqrt(fan in), 1/sqrt(fan in)), PyTorch's default for biases."""
+    bound = fan_in**-0.5
+
+    def draw(key: Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> Array:
+        return jax.random.uniform(key, shape, dtype, -bound, bound)
+
+    return draw
+
+
+class Conv(nn.Module):
+    """A square convolution, padded by (kernel - 1) // 2 on every side."""
+
+    features: int
+    kernel: int = 3
+    stride: int = 1
+    padding: Padding = "zero"
+    use_bias: bool = True
+    kernel_init: Initialiser = torch_uniform
+    bias_init: Initialiser | None = None
+    dtype: Dtype | None = None
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        channels, k = x.shape[-1], self.kernel
+        w = self.param("kernel", self.kernel_init, (k, k, channels, self.features))
+        bias = None
+        if self.use_bias:
+            draw = self.bias_init or uniform_bias(k * k * channels)
+            bias = self.param("bias", draw, (self.features,))
+        x, w, bias = promote_dtype(x, w, bias, dtype=self.dtype)
+        pad = (k - 1) // 2
+        if self.padding != "zero":
+            x, pad = pad_sides(x, pad, self.padding), 0
+        y = convolve(x, w, self.stride, pad)
+        return y if bias is None else y + bias
+
+
+class ConvTranspose(nn.Module):
+    """The adjoint of a strided convolution, to `stride` times the size of x."""
+
+    features: int
+    kernel: int = 4
+    stride: int = 2
+    use_bias: bool = True
+    kernel_init: Initialiser = torch_uniform
+    dtype: Dtype | None = None
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        channels, k = x.shape[-1], self.kernel
+        w = self.param("kernel", self.kernel_init, (k, k, self.features, channels))
+        bias = None
+        if self.use_bias:
+            draw = uniform_bias(k * k * self.features)
+            bias = self.param("bias", draw, (self.features,))
+        x, w, bias = promote_dtype(x, w, bias, dtype=self.dtype)
+        size = (x.shape[1] * self.stride, x.shape[2] * self.stride)
+        y = convolve_transposed(x, w, self.stride, (k - 1) // 2, size)
+        return y if bias is None else y + bias

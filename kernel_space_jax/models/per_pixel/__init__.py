@@ -1,0 +1,1 @@
+"""Networks that say how each pixel of a photo was blurred."""

@@ -1,0 +1,1 @@
+"""Networks of the photo alone, x = R(y): one paper a file."""

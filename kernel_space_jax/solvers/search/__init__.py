@@ -1,0 +1,1 @@
+"""Blind search: x and k found together, with priors on both."""

@@ -1,0 +1,1 @@
+"""One kernel for the whole photo: finding it, and undoing it."""
