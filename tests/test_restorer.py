@@ -15,7 +15,7 @@ from kernel_space_jax import UserError, weights
 from kernel_space_jax.evaluation.protocols.blur_swap import BLUR_SWAP
 from kernel_space_jax.experiments.blur_swap import blur_swap
 from kernel_space_jax.metrics import psnr
-from kernel_space_jax.models.restorers.compact import Restorer
+from kernel_space_jax.models.restorers.compact import Compact
 from kernel_space_jax.training.config import build_descent, build_task, defaults
 
 TINY = {"width": 8, "scales": 2, "blocks": 1}
@@ -31,7 +31,7 @@ def config():
 
 def test_a_fresh_restorer_answers_its_input_whatever_its_size():
     y = jnp.asarray(picture(0, (37, 50)))[None]
-    module = Restorer(**TINY)
+    module = Compact(**TINY)
     variables = jax.jit(module.init)(jax.random.key(0), y)
     x = jax.jit(module.apply)(variables, y)
     assert isinstance(x, jax.Array)

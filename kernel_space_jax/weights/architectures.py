@@ -21,7 +21,7 @@ from kernel_space_jax.models.per_pixel.judge import Judge
 from kernel_space_jax.models.per_pixel.mender import Mender
 from kernel_space_jax.models.per_pixel.two_heads import TwoHeads
 from kernel_space_jax.models.priors import ImagePrior, KernelPrior
-from kernel_space_jax.models.restorers.compact import Restorer
+from kernel_space_jax.models.restorers.compact import Compact
 from kernel_space_jax.models.vgg import STAGES, VGG19
 
 Shapes = Mapping[str, tuple[int, ...]]
@@ -310,7 +310,7 @@ ARCHITECTURES: dict[str, Architecture] = {
         lambda shapes: (_image(3, 32),),
     ),
     "restorer": Architecture(
-        Restorer, _infer_none, lambda module: {}, lambda shapes: (_image(3, 32),)
+        Compact, _infer_none, lambda module: {}, lambda shapes: (_image(3, 32),)
     ),
     "judge": Architecture(
         Judge, _infer_none, lambda module: {}, lambda shapes: (_image(3, 32),)

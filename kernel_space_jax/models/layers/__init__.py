@@ -16,6 +16,7 @@ from kernel_space_jax.models.layers.conv import (
     torch_uniform,
     uniform_bias,
 )
+from kernel_space_jax.models.layers.depthwise import DepthwiseConv
 from kernel_space_jax.models.layers.norms import (
     BatchNorm,
     LayerNorm,
@@ -31,12 +32,14 @@ from kernel_space_jax.models.layers.shape import (
     pad_to_multiple,
     pixel_shuffle,
     upsample_bilinear,
+    window_mean,
 )
 
 __all__ = [
     "BatchNorm",
     "Conv",
     "ConvTranspose",
+    "DepthwiseConv",
     "Initialiser",
     "LayerNorm",
     "NonLocalBlock",
@@ -54,4 +57,5 @@ __all__ = [
     "torch_uniform",
     "uniform_bias",
     "upsample_bilinear",
+    "window_mean",
 ]

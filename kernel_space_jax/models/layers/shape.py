@@ -78,3 +78,25 @@ def max_pool(x: Array) -> Array:
     x = x[:, :h, :w]
     x = jnp.maximum(x[:, ::2], x[:, 1::2])
     return jnp.maximum(x[:, :, ::2], x[:, :, 1::2])
+
+
+def window_mean(x: Array, window: int = 0) -> Array:
+    """The mean over a window around each pixel of x (N, H, W, C): the same size.
+
+    Near the border it is that of the nearest whole window. A window that covers x, or
+    of 0 pixels, is all of x: (N, 1, 1, C).
+    """
+    height, width = x.shape[1:3]
+    if window == 0 or (window >= height and window >= width):
+        return jnp.mean(x, (1, 2), keepdims=True)
+    for axis, n in ((1, height), (2, width)):
+        size = min(window, n)
+        sums = jnp.cumsum(x.astype(jnp.float32), axis)
+        later = jax.lax.slice_in_dim(sums, size - 1, n, axis=axis)
+        zero = jnp.zeros_like(jax.lax.slice_in_dim(sums, 0, 1, axis=axis))
+        sooner = jax.lax.slice_in_dim(sums, 0, n - size, axis=axis)
+        mean = (later - jnp.concatenate([zero, sooner], axis)) / size
+        sides = [(0, 0)] * 4
+        sides[axis] = ((size - 1) // 2, size - 1 - (size - 1) // 2)
+        x = jnp.pad(mean, sides, mode="edge").astype(x.dtype)
+    return x

@@ -20,7 +20,7 @@ from flax.typing import Dtype
 from jax import Array, lax
 
 from kernel_space_jax.models.per_pixel.judge import TOGETHER, Judge
-from kernel_space_jax.models.restorers.compact import Restorer
+from kernel_space_jax.models.restorers.compact import Compact
 from kernel_space_jax.operators.inverse import undo_each
 from kernel_space_jax.operators.light import local_contrast
 
@@ -55,7 +55,7 @@ class Mender(nn.Module):
             self.gamma,
             self.dtype,
         )
-        self.restorer = Restorer(
+        self.restorer = Compact(
             self.restorer_width, self.scales, self.blocks, self.dtype
         )
 

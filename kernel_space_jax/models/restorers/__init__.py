@@ -1,1 +1,46 @@
-"""Networks of the photo alone, x = R(y): one paper a file."""
+"""Networks of the photo alone, x = R(y): one paper a file, and the table of presets.
+
+Every restorer takes y (N, H, W, 3) in [0, 1], of any size, to x of the same size. A new
+one is its file here and its rows in the tables below: then `train`, `import-weights`,
+`deblur --method`, `evaluate` and the benchmark know it.
+"""
+
+from typing import Any, NamedTuple
+
+import flax.linen as nn
+
+from kernel_space_jax.errors import UserError
+from kernel_space_jax.models.restorers.compact import Compact
+from kernel_space_jax.models.restorers.nafnet import NAFNet
+
+# What `config.model.network` and weight files call them.
+NETWORKS: dict[str, type[nn.Module]] = {
+    "compact": Compact,
+    "nafnet": NAFNet,
+}
+
+
+class Preset(NamedTuple):
+    """A network in a published size: its name in `NETWORKS`, and its options."""
+
+    network: str
+    options: dict[str, Any]
+    says: str
+
+
+PRESETS: dict[str, Preset] = {
+    "compact": Preset("compact", {}, "a small U-Net of this project"),
+    "nafnet-32": Preset("nafnet", {"width": 32}, "NAFNet of width 32 (Chen 2022)"),
+    "nafnet-64": Preset("nafnet", {"width": 64}, "NAFNet of width 64 (Chen 2022)"),
+}
+
+
+def restorer(name: str, **options: Any) -> nn.Module:
+    """The network of a preset, or of a name in `NETWORKS`, with options on top."""
+    if name in PRESETS:
+        preset = PRESETS[name]
+        return NETWORKS[preset.network](**{**preset.options, **options})
+    if name not in NETWORKS:
+        known = ", ".join(dict.fromkeys([*PRESETS, *NETWORKS]))
+        raise UserError(f"there is no restorer '{name}'; choose one of {known}")
+    return NETWORKS[name](**options)

@@ -26,7 +26,7 @@ SLOPE = 0.2
 RESIDUAL = 0.1
 
 
-class Restorer(nn.Module):
+class Compact(nn.Module):
     """Blurry y (N, H, W, 3) to sharp x of the same size, in one pass."""
 
     width: int = 32

@@ -15,7 +15,7 @@ from ml_collections import ConfigDict
 
 from kernel_space_jax.losses import charbonnier
 from kernel_space_jax.metrics import psnr, ssim
-from kernel_space_jax.models.restorers.compact import Restorer
+from kernel_space_jax.models.restorers.compact import Compact
 from kernel_space_jax.training.initial import given, like_he
 from kernel_space_jax.training.optimise import Descent, Params, Player
 from kernel_space_jax.training.task import Batch, Config, Metrics
@@ -32,7 +32,7 @@ def options() -> Config:
 
 def build(config: Config, descent: Descent) -> "RestorerTask":
     model = config.model
-    module = Restorer(
+    module = Compact(
         width=model.width,
         scales=model.scales,
         blocks=model.blocks,
@@ -45,7 +45,7 @@ def build(config: Config, descent: Descent) -> "RestorerTask":
 class RestorerTask:
     """A batch holds "sharp" and "blurry" (N, H, W, 3)."""
 
-    module: Restorer
+    module: Compact
     descent: Descent
     start: Params | None = None
 
@@ -75,7 +75,7 @@ class RestorerTask:
         found = jnp.clip(self._apply(state.best, y), 0, 1)
         return {"blurry y": y, "restored": found, "sharp x": x}
 
-    def weights(self, state: Player) -> tuple[Restorer, dict[str, Any]]:
+    def weights(self, state: Player) -> tuple[Compact, dict[str, Any]]:
         return self.module.clone(dtype=None), {"params": state.best}
 
     def _apply(self, params: Params, y: Array) -> Array:
