@@ -9,7 +9,7 @@ from kernel_space_jax import UserError
 from kernel_space_jax.drawing import draw_field
 from kernel_space_jax.metrics import psnr
 from kernel_space_jax.operators import Basis, Camera, KernelField
-from kernel_space_jax.training.config import build_descent, build_task, defaults
+from kernel_space_jax.training.config import build_task, defaults
 from kernel_space_jax.training.data import preparation
 
 
@@ -37,7 +37,7 @@ def batch(config):
 
 @pytest.fixture(scope="module")
 def task(config):
-    return build_task(config, build_descent(config, axis=None))
+    return build_task(config)
 
 
 def test_the_truth_of_a_scene_blurs_it(batch):
@@ -54,7 +54,9 @@ def test_the_truth_of_a_scene_blurs_it(batch):
 
 def test_steps_come_closer(task, batch):
     state = jax.jit(task.init)(jax.random.key(0, impl="rbg"))
-    step = jax.jit(lambda state: task.step(state, batch, jax.random.key(1)))
+    step = jax.jit(
+        lambda state: task.step(state, batch, jax.random.key(1), task.frozen)
+    )
     losses = []
     for _ in range(25):
         state, metrics = step(state)
@@ -66,7 +68,7 @@ def test_steps_come_closer(task, batch):
 
     @jax.jit
     def look(state):
-        arguments = (state, batch, jax.random.key(1))
+        arguments = (state, batch, jax.random.key(1), {})
         return task.evaluate(*arguments), task.pictures(*arguments)
 
     scores, pictures = look(state)
@@ -114,7 +116,7 @@ def start(config):
     config.model.reblur_weight = config.model.kernel_weight = 0.0
     config.model.start_weight = 1.0
     config.data.still = 0.1
-    return build_task(config, build_descent(config, axis=None))
+    return build_task(config)
 
 
 def test_the_start_learns_the_centres(start, batch):
@@ -122,7 +124,9 @@ def test_the_start_learns_the_centres(start, batch):
     np.testing.assert_allclose(start.centres.sum((1, 2)), 1, rtol=1e-4)
     assert start.centres[0, 4, 4] == 1
     state = jax.jit(start.init)(jax.random.key(0, impl="rbg"))
-    step = jax.jit(lambda state: start.step(state, batch, jax.random.key(1)))
+    step = jax.jit(
+        lambda state: start.step(state, batch, jax.random.key(1), start.frozen)
+    )
     seen = []
     for _ in range(30):
         state, metrics = step(state)
@@ -148,12 +152,14 @@ def encoder():
 
 
 def test_the_encoder_learns_to_name_kernels(encoder):
-    task = build_task(encoder, build_descent(encoder, axis=None))
+    task = build_task(encoder)
     keys = jax.random.split(jax.random.key(0), 4)
     batch = jax.jit(preparation(encoder.data))({}, keys)
     assert batch["kernels"].shape == (4, 1, 9, 9)
     first = state = jax.jit(task.init)(jax.random.key(0, impl="rbg"))
-    step = jax.jit(lambda state: task.step(state, batch, jax.random.key(1)))
+    step = jax.jit(
+        lambda state: task.step(state, batch, jax.random.key(1), task.frozen)
+    )
     losses = []
     for _ in range(30):
         state, metrics = step(state)
@@ -162,7 +168,7 @@ def test_the_encoder_learns_to_name_kernels(encoder):
 
     @jax.jit
     def look(state):
-        arguments = (state, batch, jax.random.key(1))
+        arguments = (state, batch, jax.random.key(1), {})
         return task.evaluate(*arguments), task.pictures(*arguments)
 
     scores, pictures = look(state)
@@ -172,7 +178,7 @@ def test_the_encoder_learns_to_name_kernels(encoder):
     }
     assert {picture.shape for picture in pictures.values()} == {(4, 32, 32, 3)}
     # What is kept is the network, its heads as they were.
-    module, variables = task.weights(state)
+    ((module, variables),) = task.networks(state).values()
     assert module == task.module.network.clone(dtype=None)
     for name in ("masks", "kernels"):
         was = first.params["network"][name]
@@ -183,7 +189,7 @@ def test_the_encoder_wants_one_kernel_a_photo(encoder):
     encoder = encoder.copy_and_resolve_references()
     encoder.data.objects = 2
     with pytest.raises(UserError, match=r"data\.objects=0"):
-        build_task(encoder, build_descent(encoder, axis=None))
+        build_task(encoder)
 
 
 @pytest.mark.parametrize(
@@ -199,7 +205,7 @@ def test_a_config_that_cannot_be(config, change, said):
     config = config.copy_and_resolve_references()
     config.update_from_flattened_dict(change)
     with pytest.raises(UserError, match=said):
-        build_task(config, build_descent(config, axis=None))
+        build_task(config)
 
 
 def test_a_field_is_drawn_where_it_acts():

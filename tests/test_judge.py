@@ -22,7 +22,6 @@ from kernel_space_jax.synthesis.centres import (
     shake_variants,
 )
 from kernel_space_jax.training.config import (
-    build_descent,
     build_task,
     defaults,
     load_config,
@@ -133,12 +132,14 @@ def config():
 
 
 def test_it_learns_and_keeps_its_candidates(config):
-    task = build_task(config, build_descent(config, axis=None))
+    task = build_task(config)
     keys = jax.random.split(jax.random.key(0), 2)
     made = jax.jit(preparation(config.data))({}, keys)
     batch = {"number": jnp.arange(2)} | made
     state = jax.jit(task.init)(jax.random.key(0, impl="rbg"))
-    step = jax.jit(lambda state: task.step(state, batch, jax.random.key(1)))
+    step = jax.jit(
+        lambda state: task.step(state, batch, jax.random.key(1), task.frozen)
+    )
     losses = []
     for _ in range(30):
         state, metrics = step(state)
@@ -147,7 +148,7 @@ def test_it_learns_and_keeps_its_candidates(config):
 
     @jax.jit
     def look(state):
-        arguments = (state, batch, jax.random.key(1))
+        arguments = (state, batch, jax.random.key(1), {})
         return task.evaluate(*arguments), task.pictures(*arguments)
 
     scores, pictures = look(state)
@@ -157,14 +158,14 @@ def test_it_learns_and_keeps_its_candidates(config):
         "closer_error": (2,),
     }
     assert {picture.shape for picture in pictures.values()} == {(2, 64, 64, 3)}
-    module, variables = task.weights(state)
+    ((module, variables),) = task.networks(state).values()
     assert module == Judge(width=6, candidates=6, variants=3, kernel_size=9)
     for name, made in task.made.items():
         np.testing.assert_array_equal(variables["params"][name], made)
 
 
 def test_each_scene_is_shown_its_nearest_candidates(config):
-    task = build_task(config, build_descent(config, axis=None))
+    task = build_task(config)
     keys = jax.random.split(jax.random.key(3), 8)
     batch = jax.jit(preparation(config.data))({}, keys)
     shown = jax.jit(task._tried)(batch, keys)
@@ -191,7 +192,7 @@ def test_centres_alone_will_do(config):
     """As configs/judge.py begins: none alike, and here no variants either."""
     other = config.copy_and_resolve_references()
     other.model.alike = other.model.variants = 0
-    task = build_task(other, build_descent(other, axis=None))
+    task = build_task(other)
     keys = jax.random.split(jax.random.key(3), 2)
     batch = jax.jit(preparation(other.data))({}, keys)
     for kernels in jax.jit(task._tried)(batch, keys):
@@ -242,17 +243,17 @@ def test_it_wants_scenes_and_room(config):
         group, name = key.split(".")
         other[group][name] = value
         with pytest.raises(UserError, match=words):
-            build_task(other, build_descent(other, axis=None))
+            build_task(other)
 
 
 def test_the_second_look_comes_nearer():
     """The judge that ships, on scenes of dead leaves that it never saw."""
     config = load_config(CONFIGS / "judge.py", ["--config.init_from=judge"])
-    task = build_task(config, build_descent(config, axis=None))
+    task = build_task(config)
     keys = jax.random.split(jax.random.key(8), 8)
     batch = {"number": jnp.arange(8)} | jax.jit(preparation(config.data))({}, keys)
     state = jax.jit(task.init)(jax.random.key(0, impl="rbg"))
-    scores = jax.jit(task.evaluate)(state, batch, jax.random.key(1))
+    scores = jax.jit(task.evaluate)(state, batch, jax.random.key(1), task.frozen)
     first, closer = (
         float(scores[f"{name}_error"].mean()) for name in ("kernel", "closer")
     )

@@ -9,8 +9,8 @@ from golden import Golden, by_torch_name, relative_error
 
 from kernel_space_jax import weights
 from kernel_space_jax.errors import UserError
-from kernel_space_jax.training.config import build_descent, build_task, defaults
-from kernel_space_jax.training.optimise import Descent
+from kernel_space_jax.training.config import build_task, defaults
+from kernel_space_jax.training.players import Descent
 from kernel_space_jax.training.tasks.kernel_space import KernelSpaceTask
 from kernel_space_jax.weights import from_torch
 
@@ -31,7 +31,9 @@ def test_the_first_step_is_the_originals(variational):
     }
     if variational:
         batch["noise"] = golden.image("in/eps_0")
-    step = jax.jit(lambda state, batch: task.step(state, batch, jax.random.key(0)))
+    step = jax.jit(
+        lambda state, batch: task.step(state, batch, jax.random.key(0), task.frozen)
+    )
     state, metrics = step(state, batch)
     assert abs(metrics["loss"] / golden["out/l_total_0"] - 1) < 1e-5
     pixel = metrics["charbonnier"] * batch["blurry"].size
@@ -65,9 +67,9 @@ def test_a_variational_space_grows_from_a_plain_one(plain):
     config, module, variables = plain
     config = config.copy_and_resolve_references()
     config.model.variational = True
-    task = build_task(config, build_descent(config, axis=None))
+    task = build_task(config)
     state = jax.jit(task.init)(jax.random.key(0, impl="rbg"))
-    grown, params = task.weights(state)
+    ((grown, params),) = task.networks(state).values()
     assert grown.variational
     x, y = jax.random.uniform(jax.random.key(1), (2, 1, 256, 256, 3))
     extract = lambda m, v: jax.jit(lambda v: m.apply(v, x, y, method="extract"))(v)
@@ -81,4 +83,4 @@ def test_another_network_is_no_start(plain):
     config = plain[0].copy_and_resolve_references()
     config.model.width = 8
     with pytest.raises(UserError, match="holds another network"):
-        build_task(config, build_descent(config, axis=None))
+        build_task(config)

@@ -17,7 +17,7 @@ from kernel_space_jax.models.per_pixel.mender import SCALE, Mender, guide
 from kernel_space_jax.operators.inverse import undo_each
 from kernel_space_jax.operators.light import in_grey, local_contrast
 from kernel_space_jax.synthesis.centres import shake_centres, shake_variants
-from kernel_space_jax.training.config import build_descent, build_task, defaults
+from kernel_space_jax.training.config import build_task, defaults
 from kernel_space_jax.training.data import preparation
 
 SMALL = {"width": 6, "candidates": 5, "variants": 2, "kernel_size": 9}
@@ -95,24 +95,29 @@ def test_what_a_solver_made_can_be_taken_as_it_is(kernels):
 
 
 def test_it_learns_beside_a_judge_that_stays(config, judge, tmp_path):
-    task = build_task(config, build_descent(config, axis=None))
+    task = build_task(config)
     keys = jax.random.split(jax.random.key(0), 2)
     made = jax.jit(preparation(config.data))({}, keys)
     batch = {"number": jnp.arange(2)} | made
     state = jax.jit(task.init)(jax.random.key(0, impl="rbg"))
     # A fresh one answers its input.
-    scores = jax.jit(task.evaluate)(state, batch, keys[0])
+    scores = jax.jit(task.evaluate)(state, batch, keys[0], task.frozen)
     np.testing.assert_allclose(scores["psnr"], scores["psnr_of_blurry"], rtol=1e-5)
-    step = jax.jit(lambda state, key: task.step(state, batch, key))
+    step = jax.jit(lambda state, key: task.step(state, batch, key, task.frozen))
     for key in jax.random.split(keys[1], 10):
         state, _ = step(state, key)
-    scores = jax.jit(task.evaluate)(state, batch, keys[0])
+    scores = jax.jit(task.evaluate)(state, batch, keys[0], task.frozen)
     assert (scores["psnr"] > scores["psnr_of_blurry"] + 0.3).all()
-    pictures = jax.jit(task.pictures)(state, batch, keys[0])
+    pictures = jax.jit(task.pictures)(state, batch, keys[0], task.frozen)
     assert {picture.shape for picture in pictures.values()} == {(2, 48, 48, 3)}
 
     file = tmp_path / "mender.safetensors"
-    weights.write(file, *task.weights(state), origin="a test", licence="CC0-1.0")
+    weights.write(
+        file,
+        *next(iter(task.networks(state).values())),
+        origin="a test",
+        licence="CC0-1.0",
+    )
     network = weights.load(file)
     given = weights.load(judge).variables["params"]
     jax.tree.map(
@@ -138,7 +143,7 @@ def test_it_wants_a_judge(config):
     other = config.copy_and_resolve_references()
     other.model.judge = "two-heads"
     with pytest.raises(UserError, match="name a Judge"):
-        build_task(other, build_descent(other, axis=None))
+        build_task(other)
 
 
 @pytest.mark.parametrize("name", ["mender", "judge"])

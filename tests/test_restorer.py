@@ -16,7 +16,7 @@ from kernel_space_jax.evaluation.protocols.blur_swap import BLUR_SWAP
 from kernel_space_jax.experiments.blur_swap import blur_swap
 from kernel_space_jax.metrics import psnr
 from kernel_space_jax.models.restorers.compact import Compact
-from kernel_space_jax.training.config import build_descent, build_task, defaults
+from kernel_space_jax.training.config import build_task, defaults
 
 TINY = {"width": 8, "scales": 2, "blocks": 1}
 
@@ -46,17 +46,24 @@ def test_it_learns_to_undo_a_blur_and_travels_in_a_file(config, tmp_path):
         "blurry": jnp.asarray(y),
         "number": jnp.arange(2),
     }
-    task = build_task(config, build_descent(config, axis=None))
+    task = build_task(config)
     state = jax.jit(task.init)(jax.random.key(0, impl="rbg"))
-    step = jax.jit(lambda state: task.step(state, batch, jax.random.key(1)))
+    step = jax.jit(
+        lambda state: task.step(state, batch, jax.random.key(1), task.frozen)
+    )
     for _ in range(60):
         state, metrics = step(state)
-    scores = jax.jit(task.evaluate)(state, batch, jax.random.key(1))
+    scores = jax.jit(task.evaluate)(state, batch, jax.random.key(1), task.frozen)
     np.testing.assert_allclose(scores["psnr_of_blurry"], psnr(y, x))
     assert (scores["psnr"] > scores["psnr_of_blurry"] + 1).all()
     assert abs(float(metrics["psnr"] - scores["psnr"].mean())) < 1
     file = tmp_path / "restorer.safetensors"
-    weights.write(file, *task.weights(state), origin="a test", licence="CC0-1.0")
+    weights.write(
+        file,
+        *next(iter(task.networks(state).values())),
+        origin="a test",
+        licence="CC0-1.0",
+    )
     module, variables = weights.load(file)
     found = jnp.clip(module.apply(variables, y), 0, 1)
     np.testing.assert_allclose(psnr(found, x), scores["psnr"], atol=1e-3)

@@ -7,7 +7,6 @@ import pytest
 
 from kernel_space_jax.errors import UserError
 from kernel_space_jax.training.config import (
-    build_descent,
     build_task,
     defaults,
     load_config,
@@ -24,7 +23,7 @@ def test_every_config_builds(name):
     folder = f":{SAMPLES}" if "folder" in name else ""
     config = load_config(f"{CONFIGS / name}{folder}")
     config.init_from = ""
-    assert build_task(config, build_descent(config, axis=None))
+    assert build_task(config)
     assert len(config.data.train) == len(config.data.weights)
     assert '"""' in (CONFIGS / name).read_text()
 

@@ -49,10 +49,28 @@ def words(workdir: Path, photos: Path) -> list[str]:
     ]
 
 
-def start(workdir, photos, *options, devices=1, program=None) -> subprocess.Popen:
-    program = program or [sys.executable, "tiny_task.py", "train"]
+def words_of_players(workdir: Path, photos: Path) -> list[str]:
+    """Two named streams of the same photos, each drawn by itself."""
+    spec = f"images:{photos}"
+    streams = [
+        f"--config.data.streams.{name}.{key}={value}"
+        for name in ("photos", "real")
+        for key, value in (("train", f"('{spec}',)"), ("validation", spec))
+    ]
+    return ["--config=tiny_players_config.py", f"--workdir={workdir}", *streams]
+
+
+TASKS = {"tiny_task.py": words, "tiny_players.py": words_of_players}
+# What each task's run is compared with.
+REFERENCES = {"tiny_task.py": "reference", "tiny_players.py": "players"}
+
+
+def start(
+    workdir, photos, *options, task="tiny_task.py", devices=1, program=None
+) -> subprocess.Popen:
+    program = program or [sys.executable, task, "train"]
     return subprocess.Popen(
-        [*program, *words(workdir, photos), *options],
+        [*program, *TASKS[task](workdir, photos), *options],
         cwd=TESTS,
         env=environment(devices),
         stderr=subprocess.PIPE,
@@ -84,13 +102,22 @@ def agree(workdir: Path, reference: Path) -> None:
             assert abs(found[step] - value) <= 1e-5 * abs(value), (step, read)
 
 
-@pytest.fixture(scope="module")
-def reference(tmp_path_factory, photos):
-    """Twelve steps on one device, without a break."""
+def twelve_steps(tmp_path_factory, photos, task: str) -> Path:
+    """On one device, without a break."""
     workdir = tmp_path_factory.mktemp("runs") / "reference"
-    finish(start(workdir, photos))
+    finish(start(workdir, photos, task=task))
     assert list(losses(workdir)) == [2, 4, 6, 8, 10, 12]
     return workdir
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory, photos):
+    return twelve_steps(tmp_path_factory, photos, "tiny_task.py")
+
+
+@pytest.fixture(scope="module")
+def players(tmp_path_factory, photos):
+    return twelve_steps(tmp_path_factory, photos, "tiny_players.py")
 
 
 def test_it_learns_and_shows_it(reference):
@@ -118,19 +145,28 @@ def test_several_devices_are_one(tmp_path, photos, reference, options):
     agree(tmp_path / "run", reference)
 
 
-def test_two_processes_are_one(tmp_path, photos, reference):
+@pytest.mark.parametrize("mode", ["jit", "pmap"])
+def test_players_on_several_devices_are_as_on_one(tmp_path, photos, players, mode):
+    """With running statistics, dropout, a frozen network and two streams."""
+    options = {"task": "tiny_players.py", "devices": 8}
+    finish(start(tmp_path / "run", photos, f"--config.parallel={mode}", **options))
+    agree(tmp_path / "run", players)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_two_processes_are_one(tmp_path, photos, request, task):
     with socket.socket() as probe:
         probe.bind(("localhost", 0))
         port = probe.getsockname()[1]
     launch = [sys.executable, str(TESTS.parent / "scripts" / "launch.py")]
     hosts = ["--hosts=localhost,localhost", f"--port={port}", "--"]
-    finish(start(tmp_path / "run", photos, program=[*launch, *hosts]))
-    agree(tmp_path / "run", reference)
+    finish(start(tmp_path / "run", photos, task=task, program=[*launch, *hosts]))
+    agree(tmp_path / "run", request.getfixturevalue(REFERENCES[task]))
 
 
-def kill_after_first_checkpoint(workdir: Path, photos: Path) -> int:
+def kill_after_first_checkpoint(workdir: Path, photos: Path, task: str) -> int:
     """SIGKILLs a run of many steps; its last whole checkpoint."""
-    run = start(workdir, photos, "--config.steps=100000")
+    run = start(workdir, photos, "--config.steps=100000", task=task)
     deadline = time.monotonic() + 200
     while not (workdir / "checkpoints" / "4").exists():
         assert run.poll() is None and time.monotonic() < deadline
@@ -140,18 +176,19 @@ def kill_after_first_checkpoint(workdir: Path, photos: Path) -> int:
     return max(int(p.name) for p in (workdir / "checkpoints").glob("[0-9]*"))
 
 
-def test_killed_and_resumed_is_uninterrupted(tmp_path, photos, reference):
+@pytest.mark.parametrize("task", TASKS)
+def test_killed_and_resumed_is_uninterrupted(tmp_path, photos, request, task):
     # A busy machine may kill it after the reference's last step: then once more.
     for attempt in range(5):
         workdir = tmp_path / str(attempt)
-        last = kill_after_first_checkpoint(workdir, photos)
+        last = kill_after_first_checkpoint(workdir, photos, task)
         if last <= 12:
             break
     assert last <= 12
-    said = finish(start(workdir, photos))
+    said = finish(start(workdir, photos, task=task))
     assert f"going on from step {last}" in said
     assert "config.steps was 100000, now 12" in said
-    agree(workdir, reference)
+    agree(workdir, request.getfixturevalue(REFERENCES[task]))
 
 
 def test_sigterm_saves_and_ends(tmp_path, photos):

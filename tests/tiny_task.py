@@ -11,8 +11,10 @@ from kernel_space_jax.metrics import psnr
 from kernel_space_jax.models.layers import Conv
 from kernel_space_jax.training import config as configs
 from kernel_space_jax.training.task import example_keys
+from kernel_space_jax.weights import Weights
 
-configs.TASKS["tiny"] = "tiny_task"
+PLAYERS = ("colours",)
+configs.TASKS["tiny"] = configs.Row("tiny_task")
 
 
 def options():
@@ -21,12 +23,13 @@ def options():
     return model
 
 
-def build(config, descent):
-    return TinyTask(descent, config.model.poison)
+def build(config, descents):
+    return TinyTask(descents["colours"], config.model.poison)
 
 
 class TinyTask:
     module = Conv(3, kernel=5, padding="reflect")
+    frozen = {}
 
     def __init__(self, descent, poison):
         self.descent, self.poison = descent, poison
@@ -35,7 +38,7 @@ class TinyTask:
         params = self.module.init(key, jnp.zeros((1, 8, 8, 3)))["params"]
         return self.descent.init(params)
 
-    def step(self, state, batch, key):
+    def step(self, state, batch, key, frozen):
         def loss(params, part):
             noise = jax.vmap(lambda key: jax.random.normal(key, ()))(
                 example_keys(key, part)
@@ -49,16 +52,16 @@ class TinyTask:
 
         return self.descent.step(state, loss, batch)
 
-    def evaluate(self, state, batch, key):
+    def evaluate(self, state, batch, key, frozen):
         return {
             "psnr": psnr(self._apply(state.best, batch["sharp"]), 1 - batch["sharp"])
         }
 
-    def pictures(self, state, batch, key):
+    def pictures(self, state, batch, key, frozen):
         return {"x": batch["sharp"], "found": self._apply(state.best, batch["sharp"])}
 
-    def weights(self, state):
-        return self.module, {"params": state.best}
+    def networks(self, state):
+        return {"colours": Weights(self.module, {"params": state.best})}
 
     def _apply(self, params, x):
         return self.module.apply({"params": params}, x)

@@ -56,6 +56,10 @@ def export(
     step: Annotated[
         int | None, typer.Option(help="Of which checkpoint; the best by default.")
     ] = None,
+    network: Annotated[
+        str | None,
+        typer.Option(help="Of a task with several; the first of them by default."),
+    ] = None,
     licence: Annotated[str, typer.Option(help="The licence of the weights.")] = "",
     half: Annotated[
         bool, typer.Option("--half", help="Store numbers in 16 bits: half the size.")
@@ -65,7 +69,12 @@ def export(
     from kernel_space_jax.training.export import export_weights
 
     made = export_weights(
-        workdir, output, step=step, licence=licence or "unknown", half=half
+        workdir,
+        output,
+        step=step,
+        network=network,
+        licence=licence or "unknown",
+        half=half,
     )
     out.print(f"{escape(str(output))}: step {made.step}, sha256 {made.sha256}")
 

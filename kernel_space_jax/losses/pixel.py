@@ -1,5 +1,7 @@
 """Distances between two images."""
 
+from collections.abc import Callable
+
 import jax.numpy as jnp
 from jax import Array
 
@@ -11,6 +13,21 @@ def charbonnier(x: Array, y: Array, *, epsilon: float = 1e-6) -> Array:
     return jnp.sum(jnp.sqrt((x - y) ** 2 + epsilon))
 
 
+def psnr_loss(x: Array, y: Array, *, epsilon: float = 1e-8) -> Array:
+    """-PSNR: mean_n 10 log10(mean (x_n - y_n)^2 + epsilon), (N, H, W, C) (NAFNet)."""
+    error = jnp.mean(jnp.square(x - y), (1, 2, 3))
+    return jnp.mean(10 * jnp.log10(error + epsilon))
+
+
 def structural(x: Array, y: Array) -> Array:
     """1 - mean SSIM(x, y) with zero borders: two (N, H, W, C) -> (), as JointDeblur."""
     return 1.0 - jnp.mean(ssim(x, y, border="zero"))
+
+
+# What a restorer's answer is asked for, by name: means over pixels and images.
+RESTORATION: dict[str, Callable[[Array, Array], Array]] = {
+    "charbonnier": lambda x, y: charbonnier(x, y) / x.size,
+    "l1": lambda x, y: jnp.mean(jnp.abs(x - y)),
+    "l2": lambda x, y: jnp.mean(jnp.square(x - y)),
+    "psnr": psnr_loss,
+}

@@ -7,52 +7,61 @@ A file in configs/ is `config = defaults("kernel_space")` and then flat assignme
 import re
 import runpy
 from ast import literal_eval as literal
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-import optax
 from ml_collections import ConfigDict
 
-from kernel_space_jax import schedules
 from kernel_space_jax.errors import UserError
-from kernel_space_jax.training.optimise import Descent
+from kernel_space_jax.training import optimisers
 from kernel_space_jax.training.task import Config, Task
 
-# A task is a module with `options() -> ConfigDict`, its defaults, and
-# `build(config, descent) -> Task`.
+
+class Row(NamedTuple):
+    """A task: its module, and what is fixed of the module's options.
+
+    The module has `PLAYERS`, the names of the networks that learn, `options(...)`, the
+    defaults of `config.model`, and `build(config, descents) -> Task`.
+    """
+
+    module: str
+    fixed: dict[str, Any] = {}
+
+
 TASKS = {
-    "kernel_space": "kernel_space_jax.training.tasks.kernel_space",
-    "basis": "kernel_space_jax.training.tasks.basis",
-    "basis_encoder": "kernel_space_jax.training.tasks.basis_encoder",
-    "judge": "kernel_space_jax.training.tasks.judge",
-    "mender": "kernel_space_jax.training.tasks.mender",
-    "restorer": "kernel_space_jax.training.tasks.restorer",
-}
-
-SCHEDULES: dict[str, Callable[..., optax.Schedule]] = {
-    "constant": optax.constant_schedule,
-    "cosine": optax.cosine_decay_schedule,  # over decay_steps; all steps by default
-    "cosine_restarts": schedules.cosine_restarts,
-    "multistep_restarts": schedules.multistep_restarts,
-    "constant_then_linear": schedules.constant_then_linear,
+    "kernel_space": Row("kernel_space_jax.training.tasks.kernel_space"),
+    "basis": Row("kernel_space_jax.training.tasks.basis"),
+    "basis_encoder": Row("kernel_space_jax.training.tasks.basis_encoder"),
+    "judge": Row("kernel_space_jax.training.tasks.judge"),
+    "mender": Row("kernel_space_jax.training.tasks.mender"),
+    "supervised": Row("kernel_space_jax.training.tasks.supervised"),
+    "restorer": Row(
+        "kernel_space_jax.training.tasks.supervised", {"network": "compact"}
+    ),
 }
 
 
-def defaults(task: str) -> Config:
-    """Every key that a run of this task has, with its default."""
+def defaults(task: str, **options: Any) -> Config:
+    """Every key that a run of this task has, with its default.
+
+    Some tasks have options that others depend on: `defaults("supervised",
+    network="nafnet-32")` has the keywords of that network in `config.model`.
+    """
     config: Config = ConfigDict()
     config.task = task
     config.seed = 0
     config.steps = 1000
     config.batch_size = 8  # examples a step, over all devices and hosts
+    # Larger crops as training goes on: (first step, crop, batch size), (...), ...
+    config.stages = ()
     config.accumulate = 1  # micro-batches a step
 
     config.data = ConfigDict()
     # What is read (see docs/data.md), or "synthetic": dead leaves, made on the device.
-    config.data.train = ("synthetic",)
+    config.data.train = ("synthetic",)  # () where all data are named streams
     config.data.weights = (1.0,)  # how often each is drawn
     config.data.validation = "synthetic"
     config.data.validation_size = 16
@@ -71,13 +80,13 @@ def defaults(task: str) -> Config:
     config.data.objects = 3  # in a scene, before a background
     config.data.still = 0.0  # the part of them that do not move
     config.data.grain = (1.0, 1.0)  # variance of its noise over a good camera's: range
+    # More data beside these, each drawn by itself and seen as batch[NAME]:
+    # streams.NAME has any of the keys above, and takes the rest from here.
+    config.data.streams = ConfigDict(type_safe=False)
 
-    config.learning_rate = 1e-4
-    config.schedule = "constant"
-    config.schedule_options = ConfigDict(convert_dict=False, type_safe=False)
-    config.b1, config.b2 = 0.9, 0.999
-    config.clip_norm = 0.0  # 0: gradients are not clipped
-    config.ema = 0.0  # 0: no average of the parameters is kept
+    # How every network learns, and what is different for one of them: players.NAME.
+    config.update(optimisers.defaults())
+    config.players = ConfigDict(type_safe=False)
 
     config.dtype = "float32"  # of the activations: or "bfloat16"
     config.parallel = "jit"  # or "pmap"
@@ -90,7 +99,8 @@ def defaults(task: str) -> Config:
     config.best = "psnr"  # the validation score, higher is better, that says which
     config.init_from = ""  # a weight file to start from
 
-    config.model = _task_module(task).options()
+    module, fixed = _task(task)
+    config.model = module.options(**{**fixed, **options})
     return config
 
 
@@ -119,25 +129,39 @@ def _override(config: Config, word: str) -> None:
     if not match:
         raise UserError(f"'{word}' is not understood; write --config.KEY=VALUE")
     *groups, key = match[1].split(".")
+    known = _known(config, groups)
     for name in groups:
+        if name not in config and not config.is_type_safe:
+            config[name] = ConfigDict(type_safe=False)
         config = config.get(name)
         if not isinstance(config, ConfigDict):
             raise UserError(f"the config has no group {name!r}, as in {word}")
-    old = config.get(key)
-    free = not config.is_type_safe  # a group whose keys depend on another one
-    if key not in config and not free:
-        near = get_close_matches(key, config.keys(), 1)
+    known = config if known is None else known
+    free = not known.is_type_safe  # a group whose keys depend on another one
+    if key not in known and not free:
+        near = get_close_matches(key, known.keys(), 1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise UserError(f"the config has no key {match[1]!r}{hint}")
+    old = known.get(key)
     if isinstance(old, ConfigDict):
         raise UserError(f"config.{match[1]} is a group; set one of {sorted(old)}")
     try:
-        config[key] = _parse(match[2], type(old)) if not free else literal(match[2])
+        config[key] = literal(match[2]) if free else _parse(match[2], type(old))
     except (ValueError, SyntaxError, TypeError):
         kind = type(old).__name__
         raise UserError(
             f"config.{match[1]} takes a value of type {kind}, not {match[2]!r}"
         ) from None
+
+
+def _known(config: Config, groups: list[str]) -> Config | None:
+    """The keys and types of a group that starts empty; None for any other group."""
+    match groups:
+        case ["players", _]:
+            return optimisers.defaults()
+        case ["data", "streams", _]:
+            return config.data
+    return None
 
 
 def _parse(text: str, kind: type) -> Any:
@@ -153,31 +177,14 @@ def _parse(text: str, kind: type) -> Any:
     return value
 
 
-def build_descent(config: Config, axis: str | None) -> Descent:
-    """Adam with the config's schedule, clipping, average and micro-batches."""
-    if config.schedule not in SCHEDULES:
-        known = ", ".join(SCHEDULES)
-        raise UserError(f"schedule={config.schedule!r} is unknown; there are {known}")
-    options: dict[str, Any] = dict(config.schedule_options)
-    if config.schedule == "cosine":
-        # Some tasks make several updates from each batch.
-        options.setdefault("decay_steps", config.steps * config.model.get("echoes", 1))
-    try:
-        schedule = SCHEDULES[config.schedule](config.learning_rate, **options)
-    except TypeError as error:
-        raise UserError(f"schedule_options do not fit: {error}") from None
-    adam = optax.adam(schedule, b1=config.b1, b2=config.b2)
-    if config.clip_norm > 0:
-        adam = optax.chain(optax.clip_by_global_norm(config.clip_norm), adam)
-    return Descent(adam, ema=config.ema, parts=config.accumulate, axis=axis)
+def build_task(config: Config, axis: str | None = None) -> Task:
+    """The task that the config names; `axis` is that of the devices of a `pmap`."""
+    module, _ = _task(config.task)
+    return module.build(config, optimisers.build_descents(config, module.PLAYERS, axis))
 
 
-def build_task(config: Config, descent: Descent) -> Task:
-    """The task that the config names."""
-    return _task_module(config.task).build(config, descent)
-
-
-def _task_module(task: str) -> Any:
-    if task not in TASKS:
-        raise UserError(f"task={task!r} is unknown; there are {', '.join(TASKS)}")
-    return import_module(TASKS[task])
+def _task(name: str) -> tuple[Any, dict[str, Any]]:
+    if name not in TASKS:
+        raise UserError(f"task={name!r} is unknown; there are {', '.join(TASKS)}")
+    row = TASKS[name]
+    return import_module(row.module), row.fixed

@@ -1,11 +1,16 @@
 """What a run sees: batches from disk, or made on the device, or both.
 
+The keys of `config.data` describe one stream of data, which a step sees as the batch
+itself. Beside it, or instead of it (`train=()`), `data.streams` names others; a step
+sees each as batch[NAME]. Every stream is drawn by itself and resumed by itself.
+
 A feed hands out this process's rows of each batch (NumPy), and a pure function
 `prepare(batch, keys)` finishes them on the device inside the compiled step: integers
 become floats, sharp images are drawn if there are none, and blurred if they have no
 blurry partner.
 """
 
+import zlib
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Protocol
@@ -20,9 +25,12 @@ from kernel_space_jax.synthesis import blur_uniform, dead_leaves, scene, shake_k
 from kernel_space_jax.synthesis.camera import PHOTON, READ
 from kernel_space_jax.synthesis.degradations import resample
 from kernel_space_jax.training.devices import HostBatch
-from kernel_space_jax.training.task import Batch, Config
+from kernel_space_jax.training.task import Batch, Config, example_keys
 
 SYNTHETIC = "synthetic"
+MAIN = ""
+# What the batch of a stream may hold.
+PARTS = ("number", "sharp", "blurry", "kernel", "kernels", "masks")
 
 
 class Feed(Protocol):
@@ -55,9 +63,47 @@ class Synthetic:
         pass
 
 
+def streams(data: Config) -> dict[str, Config]:
+    """The keys of every stream, by its name; MAIN is that of the short form."""
+    common = data.copy_and_resolve_references().unlock()
+    del common["streams"]
+    found = {MAIN: common} if data.train else {}
+    for name, own in data.streams.items():
+        unknown = sorted(set(own) - set(common))
+        if unknown:
+            raise UserError(
+                f"config.data.streams.{name} has no key {unknown[0]!r}; "
+                f"it has {', '.join(common)}"
+            )
+        if name in PARTS:
+            raise UserError(
+                f"a stream cannot be called {name!r}, as a part of a batch is; "
+                "choose another name in config.data.streams"
+            )
+        if not own.get("train"):
+            raise UserError(f"config.data.streams.{name} names no data; set its train")
+        found[name] = common.copy_and_resolve_references()
+        try:
+            found[name].update(own)
+        except TypeError as error:
+            raise UserError(
+                f"config.data.streams.{name} does not fit: {error}"
+            ) from None
+    if not found:
+        raise UserError("the config names no data; set data.train or data.streams")
+    return found
+
+
 def open_feed(config: Config) -> Feed:
     """The training batches of a config."""
-    data = config.data
+    feeds = {}
+    for name, data in streams(config.data).items():
+        seed = (config.seed + zlib.crc32(name.encode())) % 2**32
+        feeds[name] = _open_stream(data, config.batch_size, seed)
+    return _Streams(feeds)
+
+
+def _open_stream(data: Config, batch_size: int, seed: int) -> Feed:
     specs = tuple(data.train)
     if SYNTHETIC in specs:
         if len(specs) > 1:
@@ -72,13 +118,46 @@ def open_feed(config: Config) -> Feed:
     return _Stored(
         batches(
             list(zip(specs, data.weights, strict=True)),
-            batch_size=config.batch_size // jax.process_count(),
+            batch_size=batch_size // jax.process_count(),
             crop=_read_crop(data, specs[0]),
-            seed=config.seed,
+            seed=seed,
             workers=data.workers,
             backend=data.pipeline,
         )
     )
+
+
+class _Streams:
+    """The batches of all streams side by side."""
+
+    def __init__(self, feeds: dict[str, Feed]):
+        self._feeds = feeds
+
+    def __next__(self) -> HostBatch:
+        return _joined({name: next(feed) for name, feed in self._feeds.items()})
+
+    def get_state(self) -> dict[str, Any]:
+        return {name: feed.get_state() for name, feed in self._feeds.items()}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        if state.keys() != self._feeds.keys():
+            known = ", ".join(name or "data.train" for name in state)
+            raise UserError(
+                f"the run was made with the data streams {known}; "
+                "start in a new work directory for others"
+            )
+        for name, feed in self._feeds.items():
+            feed.set_state(state[name])
+
+    def close(self) -> None:
+        for feed in self._feeds.values():
+            feed.close()
+
+
+def _joined(parts: dict[str, HostBatch]) -> HostBatch:
+    """The batch of each stream under its name; that of MAIN is the batch itself."""
+    named = {name: part for name, part in parts.items() if name != MAIN}
+    return parts.get(MAIN, {}) | named
 
 
 class _Stored:
@@ -102,13 +181,21 @@ def open_validation(config: Config) -> list[HostBatch]:
     index, count = jax.process_index(), jax.process_count()
     numbers = np.arange(-(-size // batch) * batch, dtype=np.int32) % size
     shares = [rows[index::count] for rows in numbers.reshape(-1, batch)]
-    if config.data.validation == SYNTHETIC:
-        return [{"number": rows} for rows in shares]
-    return [_read(config.data, rows) | {"number": rows} for rows in shares]
+    found = streams(config.data)
+    return [
+        _joined({name: _read(data, rows, size) for name, data in found.items()})
+        | {"number": rows}
+        for rows in shares
+    ]
 
 
-def _read(data: Config, numbers: np.ndarray) -> HostBatch:
-    """The central crops of records spread evenly over the validation set."""
+def _read(data: Config, numbers: np.ndarray, size: int) -> HostBatch:
+    """The central crops of records spread evenly over the validation set.
+
+    `numbers` are theirs, of `size` in all. {} where they are made on the device.
+    """
+    if data.validation == SYNTHETIC:
+        return {}
     from kernel_space_jax.datasets import open_source
     from kernel_space_jax.datasets.crops import Draw, read_crop
 
@@ -116,7 +203,7 @@ def _read(data: Config, numbers: np.ndarray) -> HostBatch:
     side = _read_crop(data, data.validation)
     crops = []
     for number in numbers:
-        record = int(number) * len(source) // data.validation_size
+        record = int(number) * len(source) // size
         middle = Draw(0, record, row=0.5, column=0.5, flip=False, turns=0)
         crops.append(read_crop(source, middle, side, bits=8))
     return {part: np.stack([crop[part] for crop in crops]) for part in crops[0]}
@@ -135,7 +222,28 @@ def _wide_crop(data: Config) -> int:
 
 
 def preparation(data: Config) -> Callable[[Batch, Array], Batch]:
-    """The on-device half of a feed: (batch, one key an example) -> batch.
+    """The on-device half of a feed: (batch, a key) -> batch, all streams finished.
+
+    Each stream has the "number" of the batch too.
+    """
+    found = streams(data)
+    finish = {name: _preparation(stream) for name, stream in found.items()}
+
+    def prepare(batch: Batch, key: Array) -> Batch:
+        prepared = {}
+        for name in finish:
+            part = batch[name] if name else batch
+            part = {k: v for k, v in part.items() if k not in finish}
+            part["number"] = batch["number"]
+            here = jax.random.fold_in(key, zlib.crc32(name.encode()))
+            prepared[name] = finish[name](part, example_keys(here, part))
+        return {"number": batch["number"]} | _joined(prepared)
+
+    return prepare
+
+
+def _preparation(data: Config) -> Callable[[Batch, Array], Batch]:
+    """The same of one stream: (batch, one key an example) -> batch.
 
     "shake": y = h * x + noise with a fresh camera shake, and h as "kernel".
     "scene": a `synthesis.scene` of x, with its "kernels" and "masks"; "sharp" is

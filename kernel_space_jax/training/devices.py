@@ -6,6 +6,7 @@ mesh: the batch is cut along "data", parameters are whole on every device or cut
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Protocol
 
 import jax
@@ -19,7 +20,7 @@ DATA, MODEL = "data", "model"
 # Smaller leaves than this stay whole on every device: cutting them saves nothing.
 SMALL = 2**16
 
-HostBatch = dict[str, np.ndarray]
+HostBatch = dict[str, Any]  # of NumPy arrays, and of such dictionaries
 
 
 class Placement(Protocol):
@@ -40,11 +41,14 @@ class Placement(Protocol):
         ...
 
     def step(self, function: Callable) -> Callable:
-        """(state, batch) -> (state, scalars), compiled; the old state is given up."""
+        """(state, frozen, batch) -> (state, scalars), compiled; the state is given up.
+
+        `frozen` are arrays that stay as they are, placed by `put`.
+        """
         ...
 
     def each(self, function: Callable) -> Callable:
-        """(state, batch) -> arrays (N, ...) of the whole batch, readable anywhere."""
+        """(state, frozen, batch) -> arrays (N, ...) of the batch, readable anywhere."""
         ...
 
 
@@ -83,14 +87,12 @@ class Sharded:
         return state
 
     def batch(self, local: HostBatch) -> Any:
-        return {
-            name: jax.make_array_from_process_local_data(self.rows, value)
-            for name, value in local.items()
-        }
+        place = partial(jax.make_array_from_process_local_data, self.rows)
+        return jax.tree.map(place, local)
 
     def step(self, function: Callable) -> Callable:
-        def placed(state: Any, batch: Any) -> Any:
-            state, scalars = function(state, batch)
+        def placed(state: Any, frozen: Any, batch: Any) -> Any:
+            state, scalars = function(state, frozen, batch)
             # The new state lies as the old one does; XLA might choose otherwise.
             shardings = self.shardings(state)
             return jax.lax.with_sharding_constraint(state, shardings), scalars
@@ -107,6 +109,8 @@ class Mapped:
     axis: str | None = DATA
 
     def put(self, state: Any) -> Any:
+        if not jax.tree.leaves(state):
+            return state
         copies = jax.local_device_count()
         repeat = lambda leaf: np.broadcast_to(leaf, (copies, *leaf.shape))
         return jax.pmap(lambda state: state)(jax.tree.map(repeat, state))
@@ -116,28 +120,25 @@ class Mapped:
 
     def batch(self, local: HostBatch) -> Any:
         copies = jax.local_device_count()
-        return {
-            name: value.reshape(copies, -1, *value.shape[1:])
-            for name, value in local.items()
-        }
+        return jax.tree.map(lambda v: v.reshape(copies, -1, *v.shape[1:]), local)
 
     def step(self, function: Callable) -> Callable:
         program = jax.pmap(function, axis_name=DATA, donate_argnums=0)
 
-        def once(state: Any, batch: Any) -> Any:
-            state, scalars = program(state, batch)
+        def once(state: Any, frozen: Any, batch: Any) -> Any:
+            state, scalars = program(state, frozen, batch)
             return state, jax.tree.map(lambda s: s.addressable_data(0)[0], scalars)
 
         return once
 
     def each(self, function: Callable) -> Callable:
-        def gathered(state: Any, batch: Any) -> Any:
+        def gathered(state: Any, frozen: Any, batch: Any) -> Any:
             gather = lambda a: jax.lax.all_gather(a, DATA, tiled=True)
-            return jax.tree.map(gather, function(state, batch))
+            return jax.tree.map(gather, function(state, frozen, batch))
 
         program = jax.pmap(gathered, axis_name=DATA)
         first = lambda a: a.addressable_data(0)[0]
-        return lambda state, batch: jax.tree.map(first, program(state, batch))
+        return lambda *arguments: jax.tree.map(first, program(*arguments))
 
 
 def placement(parallel: str, model: int = 1) -> Placement:

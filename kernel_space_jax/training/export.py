@@ -10,10 +10,10 @@ from kernel_space_jax import weights
 from kernel_space_jax.errors import UserError
 from kernel_space_jax.files import write_whole
 from kernel_space_jax.models.kernel_space import STRIDE, KernelSpace
-from kernel_space_jax.training.checkpoint import Checkpoints, read_json
-from kernel_space_jax.training.config import build_descent, build_task, defaults
-from kernel_space_jax.training.loop import CONFIG, first_state
-from kernel_space_jax.training.task import Config
+from kernel_space_jax.training.checkpoint import Checkpoints
+from kernel_space_jax.training.config import build_task
+from kernel_space_jax.training.engine import first_state
+from kernel_space_jax.training.workdir import read_config
 
 
 class Exported(NamedTuple):
@@ -23,17 +23,6 @@ class Exported(NamedTuple):
     sha256: str
 
 
-def read_config(workdir: Path) -> Config:
-    """The config that a work directory was last run with."""
-    path = workdir / CONFIG
-    if not path.exists():
-        raise UserError(f"{workdir} is not the work directory of a run")
-    stored = read_json(path)
-    config = defaults(stored["task"])
-    config.update(stored)
-    return config
-
-
 def export_weights(
     workdir: Path,
     output: Path,
@@ -41,11 +30,15 @@ def export_weights(
     step: int | None = None,
     licence: str = "unknown",
     half: bool = False,
+    network: str | None = None,
 ) -> Exported:
-    """Writes the network of one checkpoint (the best by default) as a weight file."""
+    """Writes one network of one checkpoint (the best by default) as a weight file.
+
+    `network` is its name in the task; by default it is the task's first.
+    """
     config = read_config(workdir)
     config.init_from = ""
-    task = build_task(config, build_descent(config, axis=None))
+    task = build_task(config)
     checkpoints = Checkpoints(
         workdir / "checkpoints", keep=config.keep, best=config.best
     )
@@ -61,7 +54,13 @@ def export_weights(
     finally:
         checkpoints.close()
     assert found is not None
-    module, variables = task.weights(found.state.task)
+    networks = task.networks(found.state.task)
+    name = network or next(iter(networks))
+    if name not in networks:
+        raise UserError(
+            f"{workdir} trains no network {name!r}; it has {', '.join(networks)}"
+        )
+    module, variables = networks[name]
     origin = f"kernel_space_jax, {workdir.name}, step {found.step}"
     digest = weights.write(
         output, module, variables, origin=origin, licence=licence, half=half

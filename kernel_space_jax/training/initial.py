@@ -8,7 +8,7 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 
 from kernel_space_jax import weights
 from kernel_space_jax.errors import UserError
-from kernel_space_jax.training.optimise import Params
+from kernel_space_jax.training.players import Params
 from kernel_space_jax.training.task import Config
 
 # Standard deviations: PyTorch's default 1 / sqrt(3 fan in), He's sqrt(2 / fan in).
@@ -34,7 +34,15 @@ def like_he(
 def given(
     config: Config, module: nn.Module, *, free: Sequence[str] = ()
 ) -> Params | None:
-    """The parameters that a config starts from, if it names a file of them.
+    """The parameters of `given_variables`."""
+    variables = given_variables(config, module, free=free)
+    return variables and variables["params"]
+
+
+def given_variables(
+    config: Config, module: nn.Module, *, free: Sequence[str] = ()
+) -> dict[str, Any] | None:
+    """The variables that a config starts from, if it names a file of them.
 
     Their network is to be the config's, but may differ in the options that are `free`.
     """
@@ -46,4 +54,4 @@ def given(
         raise UserError(
             f"{config.init_from} holds another network than the config describes"
         )
-    return variables["params"]
+    return variables

@@ -7,121 +7,30 @@ It can be killed at any moment; the same command goes on from the last checkpoin
 nothing had happened.
 """
 
-import json
 import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jax import Array
+from jax.experimental import multihost_utils
 
 from kernel_space_jax.errors import UserError
-from kernel_space_jax.files import write_whole
 from kernel_space_jax.images import Photo, contact_sheet, write
-from kernel_space_jax.training.checkpoint import Checkpoints, read_json
-from kernel_space_jax.training.config import build_descent, build_task
+from kernel_space_jax.training.checkpoint import Checkpoints
 from kernel_space_jax.training.curves import draw_curves
-from kernel_space_jax.training.data import (
-    Feed,
-    open_feed,
-    open_validation,
-    preparation,
-)
-from kernel_space_jax.training.devices import HostBatch, Placement, placement
+from kernel_space_jax.training.data import Feed
+from kernel_space_jax.training.engine import Engine, Run, build, numbered
 from kernel_space_jax.training.log import Log, read_log
 from kernel_space_jax.training.progress import Progress
-from kernel_space_jax.training.task import (
-    Batch,
-    Config,
-    Metrics,
-    State,
-    Task,
-    example_keys,
-)
+from kernel_space_jax.training.stages import Stage, stage_of
+from kernel_space_jax.training.task import Config, Metrics
+from kernel_space_jax.training.workdir import remember
 
-CONFIG = "config.json"
-COUNTS = (
-    *("steps", "batch_size", "accumulate", "model_devices", "keep"),
-    *("log_every", "evaluate_every", "checkpoint_every"),
-)
 PICTURES = 4  # examples on a contact sheet
-# The validation set draws from keys that training never uses.
-TRAINING, VALIDATION = 0, 1
-
-
-class Run(NamedTuple):
-    """What a checkpoint holds."""
-
-    task: State
-    step: Array  # updates made
-    broken: Array  # the first step whose metrics were not finite, or -1
-
-
-class Engine(NamedTuple):
-    """The parts of a run, compiled for its devices."""
-
-    config: Config
-    task: Task
-    place: Placement
-    feed: Feed
-    validation: list[HostBatch]
-    step: Callable[[Run, Batch], tuple[Run, Metrics]]
-    evaluate: Callable[[Run, Batch], Metrics]
-    pictures: Callable[[Run, Batch], dict[str, Array]]
-
-    def start(self) -> Run:
-        """The state before the first step."""
-        return self.place.put(first_state(self.config, self.task))
-
-
-def first_state(config: Config, task: Task) -> Run:
-    """The state of a task before the first step, on one device."""
-    # The hardware's generator: fifty threefry draws take XLA a minute to compile.
-    key = jax.random.key(config.seed, impl="rbg")
-    return jax.jit(lambda: Run(task.init(key), jnp.int32(0), jnp.int32(-1)))()
-
-
-def build(config: Config) -> Engine:
-    """Everything a run needs; the first call of each program compiles it."""
-    _check(config)
-    place = placement(config.parallel, config.model_devices)
-    task = build_task(config, build_descent(config, place.axis))
-    prepare = preparation(config.data)
-    base = jax.random.key(config.seed)
-    training, validation = (jax.random.fold_in(base, n) for n in (TRAINING, VALIDATION))
-
-    def prepared(batch: Batch, key: Array) -> Batch:
-        return prepare(batch, example_keys(jax.random.fold_in(key, 0), batch))
-
-    def step(run: Run, batch: Batch) -> tuple[Run, Metrics]:
-        key = jax.random.fold_in(training, 1)
-        state, metrics = task.step(run.task, prepared(batch, training), key)
-        finite = jnp.all(jnp.array([jnp.isfinite(m).all() for m in metrics.values()]))
-        broken = jnp.where((run.broken < 0) & ~finite, run.step, run.broken)
-        return Run(state, run.step + 1, broken), metrics | {"broken": broken}
-
-    def evaluate(run: Run, batch: Batch) -> Metrics:
-        scores = task.evaluate(run.task, prepared(batch, validation), validation)
-        return scores | {"number": batch["number"]}
-
-    def pictures(run: Run, batch: Batch) -> dict[str, Array]:
-        return task.pictures(run.task, prepared(batch, validation), validation)
-
-    return Engine(
-        config,
-        task,
-        place,
-        open_feed(config),
-        open_validation(config),
-        place.step(step),
-        place.each(evaluate),
-        place.each(pictures),
-    )
 
 
 def train(config: Config, workdir: Path, *, say: Callable[[str], None]) -> None:
@@ -129,25 +38,69 @@ def train(config: Config, workdir: Path, *, say: Callable[[str], None]) -> None:
 
     `say` is told in a sentence what a person should know.
     """
+    engine = build(config)
     primary = jax.process_index() == 0
     if primary:
-        _remember(config, workdir, say)
-    engine = build(config)
+        remember(config, workdir, say)
+    if jax.process_count() > 1:
+        # No process writes before the first has seen whose folder this is.
+        multihost_utils.sync_global_devices("work directory")
     checkpoints = Checkpoints(
         workdir / "checkpoints", keep=config.keep, best=config.best
     )
+    supply = Supply(engine)
     try:
-        run, begun = _restore(engine, checkpoints)
+        run, begun = _restore(engine, checkpoints, supply)
         if begun:
             say(f"going on from step {begun} of {config.steps} in {workdir}")
         log = Log(workdir, from_step=begun) if primary else None
         with _stop_signals() as stopped, Progress(config.steps, begun) as progress:
-            _loop(engine, run, begun, workdir, checkpoints, log, progress, stopped, say)
+            _loop(engine, run, begun, workdir, checkpoints, supply, log, progress,
+                  stopped, say)  # fmt: skip
         if log:
             log.close()
     finally:
-        engine.feed.close()
+        supply.close()
         checkpoints.close()
+
+
+class Supply:
+    """The training data of a run and the program that learns from them, by stages."""
+
+    def __init__(self, engine: Engine):
+        self._engine = engine
+        self._feed: Feed | None = None
+        self.stage: Stage | None = None
+
+    def step(self, step: int, run: Run) -> tuple[Run, Metrics]:
+        """One step of training on the next batch."""
+        self._enter(stage_of(self._engine.stages, step))
+        assert self._feed and self.stage
+        batch = numbered(next(self._feed), step, self.stage)
+        return self._program(run, self._engine.place.batch(batch))
+
+    def get_state(self) -> dict[str, Any]:
+        """The place in the data, as JSON."""
+        assert self._feed and self.stage
+        return {"stage": self.stage.number, "feed": self._feed.get_state()}
+
+    def set_state(self, state: dict[str, Any], step: int) -> None:
+        """Goes on from a place after `step`; a stage that begins then begins anew."""
+        self._enter(stage_of(self._engine.stages, step + 1))
+        assert self._feed and self.stage
+        if state["stage"] == self.stage.number:
+            self._feed.set_state(state["feed"])
+
+    def close(self) -> None:
+        if self._feed:
+            self._feed.close()
+
+    def _enter(self, stage: Stage) -> None:
+        if stage == self.stage:
+            return
+        self.close()
+        self.stage, self._feed = stage, self._engine.feed(stage)
+        self._program = self._engine.program(stage)
 
 
 def _loop(
@@ -156,6 +109,7 @@ def _loop(
     begun: int,
     workdir: Path,
     checkpoints: Checkpoints,
+    supply: Supply,
     log: Log | None,
     progress: Progress,
     stopped: Callable[[], bool],
@@ -163,12 +117,13 @@ def _loop(
 ) -> None:
     config = engine.config
     pending: list[Metrics] = []
+    examples, since = 0, time.perf_counter()
     scores = None
-    since = time.perf_counter()
     for step in range(begun + 1, config.steps + 1):
-        batch = engine.place.batch(_numbered(next(engine.feed), step - 1, config))
-        run, metrics = engine.step(run, batch)
+        run, metrics = supply.step(step, run)
+        assert supply.stage
         pending.append(metrics)
+        examples += supply.stage.batch_size
         # The device is kept two steps ahead of Python, not more.
         jax.block_until_ready(pending[-2:][0])
         last = step == config.steps
@@ -177,9 +132,8 @@ def _loop(
         if step % config.log_every == 0 or last or halt:
             values = _means(pending)
             _guard(values, checkpoints)
-            seconds = time.perf_counter() - since
-            values["images_per_second"] = len(pending) * config.batch_size / seconds
-            pending, since = [], time.perf_counter()
+            values["images_per_second"] = examples / (time.perf_counter() - since)
+            pending, examples, since = [], 0, time.perf_counter()
             progress.update(step, values)
             if log:
                 log.write(step, "train", values)
@@ -203,11 +157,11 @@ def _loop(
             checkpoints.save(
                 step,
                 engine.place.single(run),
-                engine.feed.get_state(),
+                supply.get_state(),
                 scores if due else None,
             )
         if due or halt:
-            since = time.perf_counter()
+            examples, since = 0, time.perf_counter()
         if halt:
             checkpoints.wait()
             say(f"stopped at step {step}; the same command goes on from there")
@@ -215,73 +169,15 @@ def _loop(
     checkpoints.wait()
 
 
-def _check(config: Config) -> None:
-    for name in COUNTS:
-        if config[name] < 1:
-            raise UserError(f"{name}={config[name]} must be at least 1")
-    if jax.device_count() % config.model_devices:
-        raise UserError(
-            f"model_devices={config.model_devices} does not divide the "
-            f"{jax.device_count()} devices; choose a divisor"
-        )
-    devices = jax.device_count() // config.model_devices
-    share = devices * config.accumulate
-    if config.batch_size % share:
-        raise UserError(
-            f"batch_size={config.batch_size} does not divide among {devices} devices "
-            f"in {config.accumulate} parts; choose a multiple of {share}"
-        )
-
-
-def _remember(config: Config, workdir: Path, say: Callable[[str], None]) -> None:
-    """Writes the config into the work directory; says how it differs from before."""
-    new = json.loads(config.to_json())
-    path = workdir / CONFIG
-    if path.exists():
-        old = read_json(path)
-        if old.get("task") != new["task"]:
-            raise UserError(
-                f"{workdir} belongs to a run of the task {old.get('task')!r}, not "
-                f"{new['task']!r}; choose another work directory"
-            )
-        before, now = _flat(old), _flat(new)
-        for key in sorted(before.keys() | now.keys()):
-            if before.get(key) != now.get(key):
-                say(f"config.{key} was {before.get(key)!r}, now {now.get(key)!r}")
-    elif workdir.exists() and any(workdir.iterdir()):
-        raise UserError(
-            f"{workdir} holds files that are not a run's; choose another work directory"
-        )
-    write_whole(path, (json.dumps(new, indent=2) + "\n").encode())
-
-
-def _flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat = {}
-    for key, value in tree.items():
-        if isinstance(value, dict):
-            flat |= _flat(value, f"{prefix}{key}.")
-        else:
-            flat[prefix + key] = value
-    return flat
-
-
-def _restore(engine: Engine, checkpoints: Checkpoints) -> tuple[Run, int]:
+def _restore(
+    engine: Engine, checkpoints: Checkpoints, supply: Supply
+) -> tuple[Run, int]:
     run = engine.start()
     found = checkpoints.restore(engine.place.single(run))
     if found is None:
         return run, 0
-    engine.feed.set_state(found.data)
+    supply.set_state(found.data, found.step)
     return engine.place.put(found.state), found.step
-
-
-def _numbered(local: HostBatch, step: int, config: Config) -> HostBatch:
-    """The batch with the running number of each of this process's examples."""
-    return local | {"number": step * config.batch_size + _rows(config.batch_size)}
-
-
-def _rows(count: int) -> np.ndarray:
-    """Which of `count` examples this process holds, as the pipelines share them."""
-    return np.arange(jax.process_index(), count, jax.process_count(), dtype=np.int32)
 
 
 def _means(pending: list[Metrics]) -> dict[str, float]:
@@ -349,9 +245,7 @@ def _stop_signals() -> Iterator[Callable[[], bool]]:
     def stopped() -> bool:
         if jax.process_count() == 1:
             return asked
-        from jax.experimental.multihost_utils import process_allgather
-
-        return bool(np.any(process_allgather(np.array(asked))))
+        return bool(np.any(multihost_utils.process_allgather(np.array(asked))))
 
     try:
         yield stopped

@@ -18,7 +18,7 @@ from kernel_space_jax.datasets import open_source
 from kernel_space_jax.datasets.pipeline import Batches, batches
 from kernel_space_jax.datasets.prepare import Storage, prepare
 from kernel_space_jax.synthesis import blur_uniform, dead_leaves, shake_kernel
-from kernel_space_jax.training.config import build_descent, build_task, load_config
+from kernel_space_jax.training.config import build_task, load_config
 
 CONFIG = Path(__file__).parents[2] / "configs" / "kernel_space_synthetic.py"
 NETWORKS = {size: f"{CONFIG}:{size}" for size in ("compact", "full")}
@@ -66,17 +66,18 @@ def _rate(feed: Batches, count: int) -> float:
 def _step_alone_and_fed(network: str, feed: Batches, steps: int) -> dict[str, float]:
     """Milliseconds of a training step, alone and fed, and the share spent waiting."""
     config = load_config(NETWORKS[network])
-    task = build_task(config, build_descent(config, None))
+    task = build_task(config)
     state = jax.jit(task.init)(jax.random.key(0))
     fed = feed.on_device()
     batch = next(fed)
     numbers = {"number": jnp.arange(len(batch["sharp"]), dtype=jnp.int32)}
     batch |= numbers
-    step, _ = compiled(task.step, state, batch, jax.random.key(1), donate_argnums=0)
+    key = jax.random.key(1)
+    step, _ = compiled(task.step, state, batch, key, task.frozen, donate_argnums=0)
 
     def run(batch: Any) -> None:
         nonlocal state
-        state, metrics = step(state, batch, jax.random.key(1))
+        state, metrics = step(state, batch, key, task.frozen)
         jax.block_until_ready(metrics)
 
     alone = race({"step": lambda: run(batch)}, steps)["step"]

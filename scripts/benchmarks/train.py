@@ -22,7 +22,7 @@ import typer
 from benchmarks.common import Call, JsonFile, Positive, machine, pytorch, store
 
 from kernel_space_jax.training.config import defaults
-from kernel_space_jax.training.loop import build
+from kernel_space_jax.training.engine import build
 
 ENTRANTS = {"ours f32": "float32", "ours bf16": "bfloat16", "torch": ""}
 
@@ -102,14 +102,14 @@ def _ours(dtype: str, width: int, batch: int, size: int, shallow: bool) -> Call:
     if shallow:
         model.front_blocks = model.back_blocks = model.code_blocks = 1
     engine = build(config)
-    state = engine.start()
+    state, step = engine.start(), engine.program(engine.stages[0])
     images = _images(batch, size)
     numbers = {"number": np.arange(batch, dtype=np.int32)}
     placed = engine.place.batch(images | numbers)
 
     def advance() -> None:
         nonlocal state
-        state, _ = jax.block_until_ready(engine.step(state, placed))
+        state, _ = jax.block_until_ready(step(state, placed))
 
     return advance
 

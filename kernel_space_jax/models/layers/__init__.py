@@ -13,10 +13,12 @@ from kernel_space_jax.models.layers.conv import (
     Conv,
     ConvTranspose,
     Initialiser,
+    he_uniform,
     torch_uniform,
     uniform_bias,
 )
 from kernel_space_jax.models.layers.depthwise import DepthwiseConv
+from kernel_space_jax.models.layers.dropout import Dropout
 from kernel_space_jax.models.layers.norms import (
     BatchNorm,
     LayerNorm,
@@ -40,6 +42,7 @@ __all__ = [
     "Conv",
     "ConvTranspose",
     "DepthwiseConv",
+    "Dropout",
     "Initialiser",
     "LayerNorm",
     "NonLocalBlock",
@@ -49,6 +52,7 @@ __all__ = [
     "ResnetBlock",
     "centre_crop",
     "crop",
+    "he_uniform",
     "instance_norm",
     "max_pool",
     "pad_sides",

@@ -12,20 +12,28 @@ from kernel_space_jax.models.layers.conv import Initialiser
 Norm = Literal["none", "instance"]
 
 
-def _mean(x: Array, axes: tuple[int, ...]) -> Array:
+def _mean(x: Array, axes: tuple[int, ...], devices: str | None = None) -> Array:
     # One axis after the other: a single long sum loses digits on CPU, and deep
     # priors, whose inner maps hold a few pixels, amplify what is lost.
     for axis in axes:
         x = x.mean(axis, keepdims=True)
-    return x
+    return jax.lax.pmean(x, devices) if devices else x
 
 
-def _normalise(x: Array, axes: tuple[int, ...], epsilon: float) -> Array:
-    # The statistics of bf16 activations are taken in f32.
+def _moments(
+    x: Array, axes: tuple[int, ...], devices: str | None = None
+) -> tuple[Array, Array]:
+    """Mean and variance over the axes, and over the devices of a `pmap`, in f32."""
     wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
-    centred = wide - _mean(wide, axes)
-    variance = _mean(jnp.square(centred), axes)
-    return (centred * jax.lax.rsqrt(variance + epsilon)).astype(x.dtype)
+    mean = _mean(wide, axes, devices)
+    return mean, _mean(jnp.square(wide - mean), axes, devices)
+
+
+def _normalise(
+    x: Array, axes: tuple[int, ...], epsilon: float, devices: str | None = None
+) -> Array:
+    mean, variance = _moments(x, axes, devices)
+    return ((x - mean) * jax.lax.rsqrt(variance + epsilon)).astype(x.dtype)
 
 
 def instance_norm(x: Array, epsilon: float = 1e-5) -> Array:
@@ -51,25 +59,35 @@ class BatchNorm(nn.Module):
 
     Nothing is remembered, so it may stand in the carry-free body of a loop. Only
     when the caller makes the collection "batch_stats" mutable are the running mean
-    and (unbiased) variance moved by `momentum`, as PyTorch does.
+    and (unbiased) variance moved by `momentum`, as PyTorch does. With `running` it
+    normalises by these instead, as a network that has learned. `axis` names the devices
+    of a `pmap` whose examples are one batch; under `jit` they are by themselves.
     """
 
     scale_init: Initialiser = nn.initializers.ones
     epsilon: float = 1e-5
     momentum: float = 0.1
+    running: bool = False
+    axis: str | None = None
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
         shape = (x.shape[-1],)
         scale = self.param("scale", self.scale_init, shape)
         bias = self.param("bias", nn.initializers.zeros, shape)
-        if self.is_mutable_collection("batch_stats"):
+        axis = None if self.is_initializing() else self.axis
+        if self.running or self.is_mutable_collection("batch_stats"):
             mean = self.variable("batch_stats", "mean", jnp.zeros, shape)
             variance = self.variable("batch_stats", "var", jnp.ones, shape)
+            if self.running:
+                y = (x - mean.value) * jax.lax.rsqrt(variance.value + self.epsilon)
+                return y.astype(x.dtype) * scale.astype(x.dtype) + bias.astype(x.dtype)
             if not self.is_initializing():
                 m = self.momentum
-                batch_variance = x.var((0, 1, 2), ddof=1)
-                mean.value = (1 - m) * mean.value + m * x.mean((0, 1, 2))
-                variance.value = (1 - m) * variance.value + m * batch_variance
-        y = _normalise(x, (2, 1, 0), self.epsilon)
+                batch_mean, power = _moments(x, (2, 1, 0), axis)
+                count = x[..., 0].size * (jax.lax.axis_size(axis) if axis else 1)
+                unbiased = power * count / max(count - 1, 1)
+                mean.value = (1 - m) * mean.value + m * batch_mean.ravel()
+                variance.value = (1 - m) * variance.value + m * unbiased.ravel()
+        y = _normalise(x, (2, 1, 0), self.epsilon, axis)
         return y * scale.astype(y.dtype) + bias.astype(y.dtype)

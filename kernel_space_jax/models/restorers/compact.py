@@ -16,6 +16,7 @@ from kernel_space_jax.models.layers import (
     ConvTranspose,
     ResidualBlock,
     crop,
+    he_uniform,
     pad_to_multiple,
     pixel_shuffle,
 )
@@ -53,15 +54,17 @@ class Compact(nn.Module):
             if scale:
                 skips.append(features)
             down = Conv(
-                self.width * 2**scale, 4, 2, dtype=self.dtype, name=f"down{scale}"
-            )
+                self.width * 2**scale, 4, 2, kernel_init=he_uniform,
+                dtype=self.dtype, name=f"down{scale}",
+            )  # fmt: skip
             features = self._residual(
                 nn.leaky_relu(down(features), SLOPE), f"encode{scale}"
             )
         for scale in reversed(range(self.scales - 1)):
             up = ConvTranspose(
-                self.width * 2**scale, dtype=self.dtype, name=f"up{scale}"
-            )
+                self.width * 2**scale, kernel_init=he_uniform,
+                dtype=self.dtype, name=f"up{scale}",
+            )  # fmt: skip
             features = nn.leaky_relu(up(features) + skips.pop(), SLOPE)
             features = self._residual(features, f"decode{scale}")
         # Of zeros, so that a fresh network answers its input.

@@ -8,7 +8,7 @@ r = w = 1 and s = 0; a network that knows nothing learns faster with s alone.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -28,8 +28,12 @@ from kernel_space_jax.models.per_pixel.two_heads import TwoHeads
 from kernel_space_jax.operators import Basis, Camera, KernelField
 from kernel_space_jax.synthesis.centres import shake_centres
 from kernel_space_jax.training.initial import given, like_he
-from kernel_space_jax.training.optimise import Descent, Params, Player
-from kernel_space_jax.training.task import Batch, Config, Metrics
+from kernel_space_jax.training.players import Descent, Params, Player
+from kernel_space_jax.training.task import Batch, Config, Frozen, Metrics
+from kernel_space_jax.weights import Weights
+
+PLAYER = "two_heads"
+PLAYERS = (PLAYER,)
 
 
 def options() -> Config:
@@ -73,7 +77,7 @@ def inner(path: tuple[str, ...]) -> bool:
     return path[-2] != "conv2"
 
 
-def build(config: Config, descent: Descent) -> "BasisTask":
+def build(config: Config, descents: dict[str, Descent]) -> "BasisTask":
     model = config.model
     if config.data.blur != "scene":
         raise UserError("the task basis needs true kernels: set data.blur='scene'")
@@ -87,7 +91,7 @@ def build(config: Config, descent: Descent) -> "BasisTask":
         centres = shake_centres(
             model.basis, config.data.kernel_size, still=config.data.still
         )
-    return BasisTask(module, descent, model, centres, given(config, module))
+    return BasisTask(module, descents[PLAYER], model, centres, given(config, module))
 
 
 @dataclass(frozen=True)
@@ -99,6 +103,7 @@ class BasisTask:
     options: Config
     centres: Array | None
     start: Params | None
+    frozen: ClassVar[Frozen] = {}
 
     def init(self, key: Array) -> Player:
         params = self.module.init(key, jnp.zeros((1, 32, 32, 3)))["params"]
@@ -106,10 +111,14 @@ class BasisTask:
             params = like_he(params, inner)
         return self.descent.init(params if self.start is None else self.start)
 
-    def step(self, state: Player, batch: Batch, key: Array) -> tuple[Player, Metrics]:
+    def step(
+        self, state: Player, batch: Batch, key: Array, frozen: Frozen
+    ) -> tuple[Player, Metrics]:
         return self.descent.step(state, self._loss, batch)
 
-    def evaluate(self, state: Player, batch: Batch, key: Array) -> Metrics:
+    def evaluate(
+        self, state: Player, batch: Batch, key: Array, frozen: Frozen
+    ) -> Metrics:
         x, y = batch["sharp"], batch["blurry"]
         found = self._field(state.best, y)
         return {
@@ -119,7 +128,9 @@ class BasisTask:
             "kernel_error": _relative_error(found, _truth(batch)),
         }
 
-    def pictures(self, state: Player, batch: Batch, key: Array) -> dict[str, Array]:
+    def pictures(
+        self, state: Player, batch: Batch, key: Array, frozen: Frozen
+    ) -> dict[str, Array]:
         x, y = batch["sharp"], batch["blurry"]
         found = self._field(state.best, y)
         return {
@@ -130,8 +141,8 @@ class BasisTask:
             "true kernels": draw_field(_truth(batch), y),
         }
 
-    def weights(self, state: Player) -> tuple[TwoHeads, dict[str, Any]]:
-        return self.module.clone(dtype=None), {"params": state.best}
+    def networks(self, state: Player) -> dict[str, Weights]:
+        return {PLAYER: Weights(self.module.clone(dtype=None), {"params": state.best})}
 
     def _field(self, params: Params, y: Array) -> KernelField:
         return KernelField(*self.module.apply({"params": params}, y))  # type: ignore[misc]

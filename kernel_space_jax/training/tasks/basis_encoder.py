@@ -9,7 +9,7 @@ whole network does, and this is the part that wants many of them.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import ClassVar
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -22,9 +22,10 @@ from kernel_space_jax.models.per_pixel.two_heads import TwoHeads
 from kernel_space_jax.operators import KernelField
 from kernel_space_jax.synthesis.centres import shake_centres
 from kernel_space_jax.training.initial import given, like_he
-from kernel_space_jax.training.optimise import Descent, Params, Player
-from kernel_space_jax.training.task import Batch, Config, Metrics
+from kernel_space_jax.training.players import Descent, Params, Player
+from kernel_space_jax.training.task import Batch, Config, Frozen, Metrics
 from kernel_space_jax.training.tasks import basis
+from kernel_space_jax.weights import Weights
 
 HIDDEN = 128
 
@@ -44,11 +45,15 @@ class Namer(nn.Module):
         return nn.log_softmax(nn.Dense(self.network.basis, name="names")(x))
 
 
+PLAYER = "two_heads"
+PLAYERS = (PLAYER,)
+
+
 def options() -> Config:
     return basis.options()
 
 
-def build(config: Config, descent: Descent) -> "EncoderTask":
+def build(config: Config, descents: dict[str, Descent]) -> "EncoderTask":
     if config.data.blur != "scene" or config.data.objects:
         raise UserError(
             "the task basis_encoder is taught by photos of one kernel: set "
@@ -58,7 +63,7 @@ def build(config: Config, descent: Descent) -> "EncoderTask":
     centres = shake_centres(
         module.basis, config.data.kernel_size, still=config.data.still
     )
-    return EncoderTask(Namer(module), descent, centres, given(config, module))
+    return EncoderTask(Namer(module), descents[PLAYER], centres, given(config, module))
 
 
 @dataclass(frozen=True)
@@ -69,6 +74,7 @@ class EncoderTask:
     descent: Descent
     centres: Array
     start: Params | None
+    frozen: ClassVar[Frozen] = {}
 
     def init(self, key: Array) -> Player:
         params = self.module.init(key, jnp.zeros((1, 32, 32, 3)))["params"]
@@ -76,10 +82,14 @@ class EncoderTask:
         params["network"] = fresh if self.start is None else self.start
         return self.descent.init(params)
 
-    def step(self, state: Player, batch: Batch, key: Array) -> tuple[Player, Metrics]:
+    def step(
+        self, state: Player, batch: Batch, key: Array, frozen: Frozen
+    ) -> tuple[Player, Metrics]:
         return self.descent.step(state, self._loss, batch)
 
-    def evaluate(self, state: Player, batch: Batch, key: Array) -> Metrics:
+    def evaluate(
+        self, state: Player, batch: Batch, key: Array, frozen: Frozen
+    ) -> Metrics:
         log, wanted = self._names(state.best, batch), self._wanted(batch)
         true = batch["kernels"][:, 0]
         apart = jnp.sum(jnp.square(self._found(state.best, batch) - true), (1, 2))
@@ -89,7 +99,9 @@ class EncoderTask:
             "kernel_error": apart / jnp.sum(jnp.square(true), (1, 2)),
         }
 
-    def pictures(self, state: Player, batch: Batch, key: Array) -> dict[str, Array]:
+    def pictures(
+        self, state: Player, batch: Batch, key: Array, frozen: Frozen
+    ) -> dict[str, Array]:
         y = batch["blurry"]
         everywhere = jnp.ones((*y.shape[:3], 1))
         found = KernelField(self._found(state.best, batch)[:, None], everywhere)
@@ -100,9 +112,11 @@ class EncoderTask:
             "true kernel": draw_field(truth, y),
         }
 
-    def weights(self, state: Player) -> tuple[TwoHeads, dict[str, Any]]:
+    def networks(self, state: Player) -> dict[str, Weights]:
         params = state.best["network"]
-        return self.module.network.clone(dtype=None), {"params": params}
+        return {
+            PLAYER: Weights(self.module.network.clone(dtype=None), {"params": params})
+        }
 
     def _names(self, params: Params, batch: Batch) -> Array:
         return self.module.apply({"params": params}, batch["blurry"])  # type: ignore[return-value]

@@ -15,7 +15,7 @@ scene, bent more or less: what is said of kernels never seen is then to be belie
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -35,8 +35,9 @@ from kernel_space_jax.synthesis.centres import (
 )
 from kernel_space_jax.synthesis.kernels import BENDS, bend_kernel
 from kernel_space_jax.training.initial import given, like_he
-from kernel_space_jax.training.optimise import Descent, Params, Player
-from kernel_space_jax.training.task import Batch, Config, Metrics, example_keys
+from kernel_space_jax.training.players import Descent, Params, Player
+from kernel_space_jax.training.task import Batch, Config, Frozen, Metrics, example_keys
+from kernel_space_jax.weights import Weights
 
 # Cells along the border, which the undoing of a blur leaves uncertain.
 BORDER = 2
@@ -48,6 +49,9 @@ FAR = 10.0
 OWN = 0.6
 SHAKES = 2000
 BENT, UNBENT = 0.25, 0.15
+
+PLAYER = "judge"
+PLAYERS = (PLAYER,)
 
 
 def options() -> Config:
@@ -62,7 +66,7 @@ def options() -> Config:
     return model
 
 
-def build(config: Config, descent: Descent) -> "JudgeTask":
+def build(config: Config, descents: dict[str, Descent]) -> "JudgeTask":
     data, model = config.data, config.model
     if data.blur != "scene":
         raise UserError("the task judge needs true kernels: set data.blur='scene'")
@@ -86,7 +90,7 @@ def build(config: Config, descent: Descent) -> "JudgeTask":
     shakes = jnp.asarray(shake_sample(data.kernel_size)[:SHAKES])
     # What was learned holds for any candidates.
     start = given(config, module, free=("candidates", "variants"))
-    return JudgeTask(module, descent, model, made, shakes, start)
+    return JudgeTask(module, descents[PLAYER], model, made, shakes, start)
 
 
 @dataclass(frozen=True)
@@ -99,6 +103,7 @@ class JudgeTask:
     made: dict[str, Array]
     shakes: Array
     start: Params | None
+    frozen: ClassVar[Frozen] = {}
 
     @property
     def centres(self) -> Array:
@@ -111,12 +116,16 @@ class JudgeTask:
         params = like_he(params, lambda path: path[-2] != "score")
         return self.descent.init(params | self.made)
 
-    def step(self, state: Player, batch: Batch, key: Array) -> tuple[Player, Metrics]:
+    def step(
+        self, state: Player, batch: Batch, key: Array, frozen: Frozen
+    ) -> tuple[Player, Metrics]:
         return self.descent.step(
             state, lambda params, part: self._loss(params, part, key), batch
         )
 
-    def evaluate(self, state: Player, batch: Batch, key: Array) -> Metrics:
+    def evaluate(
+        self, state: Player, batch: Batch, key: Array, frozen: Frozen
+    ) -> Metrics:
         truth = _cells(KernelField(batch["kernels"], batch["masks"]))
         first, closer = self._found(state.best, batch["blurry"])
         field = _cells(first)
@@ -133,7 +142,9 @@ class JudgeTask:
             "closer_error": _errors(_cells(closer), truth),
         }
 
-    def pictures(self, state: Player, batch: Batch, key: Array) -> dict[str, Array]:
+    def pictures(
+        self, state: Player, batch: Batch, key: Array, frozen: Frozen
+    ) -> dict[str, Array]:
         y = batch["blurry"]
         found = self._found(state.best, y)[1]
         truth = KernelField(batch["kernels"], batch["masks"])
@@ -143,8 +154,8 @@ class JudgeTask:
             "true kernels": draw_field(truth, y),
         }
 
-    def weights(self, state: Player) -> tuple[Judge, dict[str, Any]]:
-        return self.module.clone(dtype=None), {"params": state.best}
+    def networks(self, state: Player) -> dict[str, Weights]:
+        return {PLAYER: Weights(self.module.clone(dtype=None), {"params": state.best})}
 
     def _loss(self, params: Params, batch: Batch, key: Array) -> tuple[Array, Metrics]:
         kernels = self._tried(batch, example_keys(key, batch))

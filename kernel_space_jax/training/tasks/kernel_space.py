@@ -18,7 +18,7 @@ values in an image.
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
@@ -32,14 +32,18 @@ from kernel_space_jax.losses import charbonnier, kl
 from kernel_space_jax.metrics import psnr, ssim
 from kernel_space_jax.models.kernel_space import STRIDE, KernelSpace
 from kernel_space_jax.training.initial import like_he
-from kernel_space_jax.training.optimise import Descent, Params, Player
-from kernel_space_jax.training.task import Batch, Config, Metrics, example_keys
+from kernel_space_jax.training.players import Descent, Params, Player
+from kernel_space_jax.training.task import Batch, Config, Frozen, Metrics, example_keys
 
 HINT = "hint"
 HIGHEST = 3  # frequencies of s(h) along each axis
 FREQUENCIES = 2 * (2 * HIGHEST + 1) * (HIGHEST + 1)
 # y - x is small beside y; with this gain the first codes are about one half.
 DIFFERENCE = 40.0
+
+
+PLAYER = "kernel_space"
+PLAYERS = (PLAYER,)
 
 
 def options() -> Config:
@@ -59,7 +63,7 @@ def options() -> Config:
     return model
 
 
-def build(config: Config, descent: Descent) -> "KernelSpaceTask":
+def build(config: Config, descents: dict[str, Descent]) -> "KernelSpaceTask":
     model = config.model
     module = KernelSpace(
         width=model.width,
@@ -79,7 +83,7 @@ def build(config: Config, descent: Descent) -> "KernelSpaceTask":
         )
     return KernelSpaceTask(
         module,
-        descent,
+        descents[PLAYER],
         model.kl_weight,
         _start(module, config.init_from) if config.init_from else None,
         from_difference=model.start == "difference",
@@ -97,6 +101,7 @@ class KernelSpaceTask:
     start: Params | None = None
     from_difference: bool = False
     hint: float = 0.0
+    frozen: ClassVar[Frozen] = {}
 
     def init(self, key: Array) -> Player:
         # Parameters do not depend on the size of the images.
@@ -118,7 +123,9 @@ class KernelSpaceTask:
             }
         return self.descent.init(params)
 
-    def step(self, state: Player, batch: Batch, key: Array) -> tuple[Player, Metrics]:
+    def step(
+        self, state: Player, batch: Batch, key: Array, frozen: Frozen
+    ) -> tuple[Player, Metrics]:
         return self.descent.step(
             state,
             lambda params, part: self._loss(params, part, key),
@@ -126,7 +133,9 @@ class KernelSpaceTask:
             reduce="sum",
         )
 
-    def evaluate(self, state: Player, batch: Batch, key: Array) -> Metrics:
+    def evaluate(
+        self, state: Player, batch: Batch, key: Array, frozen: Frozen
+    ) -> Metrics:
         x, y = batch["sharp"], batch["blurry"]
         found, _, _ = self._apply(state.best, x, y)
         return {
@@ -136,7 +145,9 @@ class KernelSpaceTask:
             "psnr_of_sharp": psnr(x, y),
         }
 
-    def pictures(self, state: Player, batch: Batch, key: Array) -> dict[str, Array]:
+    def pictures(
+        self, state: Player, batch: Batch, key: Array, frozen: Frozen
+    ) -> dict[str, Array]:
         x, y = batch["sharp"], batch["blurry"]
         found, _, _ = self._apply(state.best, x, y)
         return {
@@ -146,9 +157,11 @@ class KernelSpaceTask:
             "10 |y - F|": jnp.clip(10 * jnp.abs(y - found), 0, 1),
         }
 
-    def weights(self, state: Player) -> tuple[KernelSpace, dict[str, Any]]:
+    def networks(self, state: Player) -> dict[str, weights.Weights]:
         params = {name: part for name, part in state.best.items() if name != HINT}
-        return self.module.clone(dtype=None), {"params": params}
+        return {
+            PLAYER: weights.Weights(self.module.clone(dtype=None), {"params": params})
+        }
 
     def _apply(
         self, params: Params, x: Array, y: Array, noise: Array | None = None

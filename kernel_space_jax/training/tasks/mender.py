@@ -34,9 +34,15 @@ from kernel_space_jax.solvers.per_pixel.found import (
     likeliest,
 )
 from kernel_space_jax.synthesis import shake_kernel
-from kernel_space_jax.training.initial import given, like_he
-from kernel_space_jax.training.optimise import Descent, Params, Player
-from kernel_space_jax.training.task import Batch, Config, Metrics, example_keys
+from kernel_space_jax.training.initial import given
+from kernel_space_jax.training.players import Descent, Params, Player
+from kernel_space_jax.training.task import (
+    Batch,
+    Config,
+    Frozen,
+    Metrics,
+    example_keys,
+)
 
 # e, and the pixels along the border that lack what was blurred into them.
 FLOOR, BORDER = 1e-5, 8
@@ -48,6 +54,10 @@ TURNS = (
     lambda image: image[:, :, ::-1],
     lambda image: image.swapaxes(1, 2),
 )
+
+
+PLAYER, JUDGE = "mender", "judge"
+PLAYERS = (PLAYER,)
 
 
 def options() -> Config:
@@ -64,7 +74,7 @@ def options() -> Config:
     return model
 
 
-def build(config: Config, descent: Descent) -> "MenderTask":
+def build(config: Config, descents: dict[str, Descent]) -> "MenderTask":
     model = config.model
     if config.data.blur != "scene":
         raise UserError("the task mender needs true kernels: set data.blur='scene'")
@@ -84,9 +94,11 @@ def build(config: Config, descent: Descent) -> "MenderTask":
         blocks=model.blocks,
         dtype=jnp.dtype(config.dtype),
     )
-    judged = variables["params"]
+    judged = {JUDGE: variables}
     start = given(config, module, free=("candidates", "variants"))
-    return MenderTask(module, descent, judged, model.echoes, model.known, start)
+    return MenderTask(
+        module, descents[PLAYER], judged, model.echoes, model.known, start
+    )
 
 
 @dataclass(frozen=True)
@@ -95,7 +107,7 @@ class MenderTask:
 
     module: Mender
     descent: Descent
-    judge: Params
+    frozen: Frozen  # the judge
     echoes: int
     known: float
     start: Params | None = None
@@ -106,24 +118,27 @@ class MenderTask:
         side = 4 * 2**self.module.scales
         y = jnp.zeros((1, side, side, 3))
         params = self.module.init(key, y, in_grey(y))["params"]
-        # Residual blocks start small on purpose.
-        params = like_he(params["restorer"], lambda path: "_block" not in path[0])
-        return self.descent.init(params)
+        return self.descent.init(params["restorer"])
 
-    def step(self, state: Player, batch: Batch, key: Array) -> tuple[Player, Metrics]:
-        told, _ = self._told(batch, key)
+    def step(
+        self, state: Player, batch: Batch, key: Array, frozen: Frozen
+    ) -> tuple[Player, Metrics]:
+        told, _ = self._told(batch, key, frozen)
 
         def update(state: Player, key: Array) -> tuple[Player, Metrics]:
-            return self.descent.step(state, self._loss, _turned(told, key))
+            loss = partial(self._loss, frozen)
+            return self.descent.step(state, loss, _turned(told, key))
 
         keys = jax.random.split(key, self.echoes)
         state, metrics = lax.scan(update, state, keys)
         # The first update's, which has not seen the batch before.
         return state, jax.tree.map(lambda values: values[0], metrics)
 
-    def evaluate(self, state: Player, batch: Batch, key: Array) -> Metrics:
-        told, _ = self._told(batch, key)
-        found = jnp.clip(self._mended(state.best, told), 0, 1)
+    def evaluate(
+        self, state: Player, batch: Batch, key: Array, frozen: Frozen
+    ) -> Metrics:
+        told, _ = self._told(batch, key, frozen)
+        found = jnp.clip(self._mended(frozen, state.best, told), 0, 1)
         images = (found, told["sharp"], told["blurry"])
         found, x, y = (_inside(image) for image in images)
         return {
@@ -133,26 +148,29 @@ class MenderTask:
             "psnr_of_blurry": psnr(y, x),
         }
 
-    def pictures(self, state: Player, batch: Batch, key: Array) -> dict[str, Array]:
-        told, field = self._told(batch, key)
+    def pictures(
+        self, state: Player, batch: Batch, key: Array, frozen: Frozen
+    ) -> dict[str, Array]:
+        told, field = self._told(batch, key, frozen)
         return {
             "blurry y": told["blurry"],
             "kernels found": draw_field(field, told["blurry"]),
-            "mended": jnp.clip(self._mended(state.best, told), 0, 1),
+            "mended": jnp.clip(self._mended(frozen, state.best, told), 0, 1),
             "sharp x": told["sharp"],
         }
 
-    def weights(self, state: Player) -> tuple[Mender, dict[str, Any]]:
-        return self.module.clone(dtype=None), self._variables(state.best)
+    def networks(self, state: Player) -> dict[str, weights.Weights]:
+        variables = _variables(self.frozen, state.best)
+        return {PLAYER: weights.Weights(self.module.clone(dtype=None), variables)}
 
-    def _variables(self, params: Params) -> dict[str, Any]:
-        return {"params": {"judge": self.judge, "restorer": params}}
-
-    def _told(self, batch: Batch, key: Array) -> tuple[Batch, KernelField]:
+    def _told(
+        self, batch: Batch, key: Array, frozen: Frozen
+    ) -> tuple[Batch, KernelField]:
         """The photos with all that the U-Net is told of them; what the judge said."""
         y, gamma = batch["blurry"], self.module.gamma
         others = jax.vmap(self._other)(example_keys(key, batch), batch["kernels"])
-        apply = partial(self.module.apply, {"params": {"judge": self.judge}}, y)
+        judge = {"params": {JUDGE: frozen[JUDGE]["params"]}}
+        apply = partial(self.module.apply, judge, y)
         field = KernelField(*apply(others, method="find"))  # type: ignore[misc]
         if self.module.variants:
             field = KernelField(*apply(*field, method="closer"))  # type: ignore[misc]
@@ -171,18 +189,25 @@ class MenderTask:
         wrong = shake_kernel(shake, self.module.kernel_size)
         return jnp.where(known, kernels[0], wrong)[None]
 
-    def _mended(self, params: Params, told: Batch) -> Array:
+    def _mended(self, frozen: Frozen, params: Params, told: Batch) -> Array:
         return self.module.apply(  # type: ignore[return-value]
-            self._variables(params), told["blurry"], told["told"], method="answer"
+            _variables(frozen, params), told["blurry"], told["told"], method="answer"
         )
 
-    def _loss(self, params: Params, told: Batch) -> tuple[Array, Metrics]:
+    def _loss(
+        self, frozen: Frozen, params: Params, told: Batch
+    ) -> tuple[Array, Metrics]:
         x = _inside(told["sharp"])
-        found = _inside(self._mended(params, told))
+        found = _inside(self._mended(frozen, params, told))
         error = jnp.mean(jnp.square(found - x), (1, 2, 3))
         loss = jnp.mean(jnp.log(error + FLOOR))
         # Where all is white there is no error, and the true PSNR has no bound.
         return loss, {"psnr": -10 / jnp.log(10.0) * loss}
+
+
+def _variables(frozen: Frozen, params: Params) -> dict[str, Any]:
+    """The judge, and the U-Net that learns beside it."""
+    return {"params": {JUDGE: frozen[JUDGE]["params"], "restorer": params}}
 
 
 def _turned(told: Batch, key: Array) -> Batch:

@@ -6,7 +6,7 @@ import numpy as np
 import optax
 import pytest
 
-from kernel_space_jax.training.optimise import Descent
+from kernel_space_jax.training.players import Descent
 
 KEY = jax.random.key(0)
 PARAMS = {"w": jax.random.normal(KEY, (4, 3)), "b": jnp.zeros(3)}

@@ -1,0 +1,138 @@
+"""Optimisers by name: what a config says of how each network of a task learns.
+
+config.optimiser = "adamw"                   of every network
+config.players.critic.learning_rate = 4e-4   of one: these keys on top of those
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from ml_collections import ConfigDict
+
+from kernel_space_jax import schedules
+from kernel_space_jax.errors import UserError
+from kernel_space_jax.training.players import Descent
+from kernel_space_jax.training.task import Config
+
+SCHEDULES: dict[str, Callable[..., optax.Schedule]] = {
+    "constant": optax.constant_schedule,
+    "cosine": optax.cosine_decay_schedule,  # over decay_steps; all steps by default
+    "cosine_restarts": schedules.cosine_restarts,
+    "multistep_restarts": schedules.multistep_restarts,
+    "constant_then_linear": schedules.constant_then_linear,
+}
+# Which parameters decay: all, or only the weights of layers, not biases and scales.
+DECAYS: dict[str, Callable[[Any], Any] | None] = {
+    "all": None,
+    "kernels": lambda params: jax.tree.map(lambda leaf: leaf.ndim > 1, params),
+}
+
+
+def defaults() -> Config:
+    """The keys of a config that say how a network learns."""
+    settings: Config = ConfigDict()
+    settings.optimiser = "adam"  # or "adamw", "sgd"
+    settings.learning_rate = 1e-4
+    settings.schedule = "constant"
+    settings.schedule_options = ConfigDict(convert_dict=False, type_safe=False)
+    settings.warm_up = 0  # updates over which the rate rises from zero to the schedule
+    settings.b1, settings.b2 = 0.9, 0.999  # of adam and adamw
+    settings.momentum = 0.0  # of sgd
+    settings.weight_decay = 0.0  # of adamw, times the rate
+    settings.decays = "kernels"  # or "all": what it acts on
+    settings.clip_norm = 0.0  # 0: gradients are not clipped
+    settings.ema = 0.0  # 0: no average of the parameters is kept
+    return settings
+
+
+def settings_of(config: Config, player: str) -> Config:
+    """What the config says of one network: its own keys on top of everyone's."""
+    own = config.players.get(player, {})
+    settings = defaults()
+    unknown = sorted(set(own) - set(settings))
+    if unknown:
+        raise UserError(
+            f"config.players.{player} has no key {unknown[0]!r}; "
+            f"it has {', '.join(settings)}"
+        )
+    settings.update({key: config[key] for key in settings})
+    try:
+        settings.update(own)
+    except TypeError as error:
+        raise UserError(f"config.players.{player} does not fit: {error}") from None
+    return settings
+
+
+def build_descents(
+    config: Config, players: Sequence[str], axis: str | None = None
+) -> dict[str, Descent]:
+    """How each of the players of a task learns, by its name."""
+    strangers = sorted(set(config.players) - set(players))
+    if strangers:
+        raise UserError(
+            f"config.players.{strangers[0]} names no network that learns in the task "
+            f"{config.task}; it has {', '.join(players)}"
+        )
+    # Some tasks make several updates from each batch.
+    updates = config.steps * config.model.get("echoes", 1)
+    descents = {}
+    for player in players:
+        settings = settings_of(config, player)
+        transform = _optimiser(settings, updates)
+        descents[player] = Descent(
+            transform, ema=settings.ema, parts=config.accumulate, axis=axis
+        )
+    return descents
+
+
+def _optimiser(settings: Config, updates: int) -> optax.GradientTransformation:
+    rate = _rate(settings, updates)
+    if settings.optimiser == "adam":
+        transform = optax.adam(rate, b1=settings.b1, b2=settings.b2)
+    elif settings.optimiser == "adamw":
+        if settings.decays not in DECAYS:
+            raise UserError(
+                f"decays={settings.decays!r} is unknown; it is {' or '.join(DECAYS)}"
+            )
+        transform = optax.adamw(
+            rate,
+            b1=settings.b1,
+            b2=settings.b2,
+            weight_decay=settings.weight_decay,
+            mask=DECAYS[settings.decays],
+        )
+    elif settings.optimiser == "sgd":
+        transform = optax.sgd(rate, momentum=settings.momentum or None)
+    else:
+        raise UserError(
+            f"optimiser={settings.optimiser!r} is unknown; it is adam, adamw or sgd"
+        )
+    if settings.weight_decay and settings.optimiser != "adamw":
+        raise UserError(
+            f"weight_decay is for adamw; optimiser={settings.optimiser!r} has none"
+        )
+    if settings.clip_norm > 0:
+        clip = optax.clip_by_global_norm(settings.clip_norm)
+        transform = optax.chain(clip, transform)
+    return transform
+
+
+def _rate(settings: Config, updates: int) -> optax.Schedule:
+    if settings.schedule not in SCHEDULES:
+        known = ", ".join(SCHEDULES)
+        raise UserError(f"schedule={settings.schedule!r} is unknown; there are {known}")
+    options: dict[str, Any] = dict(settings.schedule_options)
+    if settings.schedule == "cosine":
+        options.setdefault("decay_steps", updates)
+    try:
+        schedule = SCHEDULES[settings.schedule](settings.learning_rate, **options)
+    except TypeError as error:
+        raise UserError(f"schedule_options do not fit: {error}") from None
+    if not settings.warm_up:
+        return schedule
+    return lambda count: (
+        schedule(count) * jnp.minimum(1.0, (count + 1) / settings.warm_up)
+    )

@@ -1,0 +1,162 @@
+"""Training any restorer of the table, x = R(y), on pairs.
+
+    L = sum_s sum_l w_l L_l(R_s(y), x_s)
+
+over the losses l of `config.model.losses` and the scales s that R answers at: those of
+its method `every_scale`, coarse to fine, or its one answer. x_s is x made as small.
+"""
+
+import dataclasses
+import inspect
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jax import Array
+from ml_collections import ConfigDict
+
+from kernel_space_jax.errors import UserError
+from kernel_space_jax.losses.pixel import RESTORATION
+from kernel_space_jax.metrics import psnr, ssim
+from kernel_space_jax.models.restorers import restorer
+from kernel_space_jax.training.initial import given_variables
+from kernel_space_jax.training.players import Descent, Params, Player, Statistics
+from kernel_space_jax.training.task import (
+    Batch,
+    Config,
+    Frozen,
+    Metrics,
+    example_keys,
+)
+from kernel_space_jax.weights import Weights
+
+PLAYER = "restorer"
+PLAYERS = (PLAYER,)
+# Sides from which every network of the table can be initialised.
+SIDE = 64
+HIDDEN = ("parent", "name", "dtype")
+
+
+def options(network: str = "compact") -> Config:
+    """The losses, and the keywords of a network or preset with their defaults."""
+    module = restorer(network)
+    model: Config = ConfigDict()
+    model.network = network
+    model.losses = ConfigDict({"charbonnier": 1.0}, type_safe=False)
+    for field in dataclasses.fields(module):
+        if field.name not in HIDDEN:
+            model[field.name] = getattr(module, field.name)
+    return model
+
+
+def build(config: Config, descents: dict[str, Descent]) -> "SupervisedTask":
+    keywords = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in config.model.items()
+        if name not in ("network", "losses")
+    }
+    try:
+        module = restorer(
+            config.model.network, **keywords, dtype=jnp.dtype(config.dtype)
+        )
+    except TypeError:
+        raise UserError(
+            f"config.model has keywords that {config.model.network!r} has not; name "
+            "the network in the config file: defaults('supervised', network=...)"
+        ) from None
+    losses = {name: float(w) for name, w in config.model.losses.items() if w}
+    unknown = sorted(losses.keys() - RESTORATION.keys())
+    if unknown or not losses:
+        raise UserError(
+            f"model.losses names {unknown[0]!r}; it takes weights of "
+            f"{', '.join(RESTORATION)}"
+            if unknown
+            else "model.losses is empty; give a weight to one, as in {'l1': 1.0}"
+        )
+    start = given_variables(config, module)
+    return SupervisedTask(module, descents[PLAYER], losses, start)
+
+
+@dataclass(frozen=True)
+class SupervisedTask:
+    """A batch holds "sharp" and "blurry" (N, H, W, 3)."""
+
+    module: nn.Module
+    descent: Descent
+    losses: dict[str, float]
+    start: dict[str, Any] | None = None
+    frozen: ClassVar[Frozen] = {}
+
+    def init(self, key: Array) -> Player:
+        # Parameters do not depend on the size of the images.
+        fresh = self.module.init(key, jnp.zeros((1, SIDE, SIDE, 3)))
+        params, statistics = _parted(dict(self.start or fresh))
+        return self.descent.init(params, statistics)
+
+    def step(
+        self, state: Player, batch: Batch, key: Array, frozen: Frozen
+    ) -> tuple[Player, Metrics]:
+        def loss(params: Params, statistics: Statistics, part: Batch):
+            return self._loss(params, statistics, part, example_keys(key, part))
+
+        return self.descent.step_with_statistics(state, loss, batch)
+
+    def evaluate(
+        self, state: Player, batch: Batch, key: Array, frozen: Frozen
+    ) -> Metrics:
+        x, y = batch["sharp"], batch["blurry"]
+        found = self._restored(state, y)
+        return {
+            "psnr": psnr(found, x),
+            "ssim": ssim(found, x),
+            # What a restorer must beat.
+            "psnr_of_blurry": psnr(y, x),
+        }
+
+    def pictures(
+        self, state: Player, batch: Batch, key: Array, frozen: Frozen
+    ) -> dict[str, Array]:
+        x, y = batch["sharp"], batch["blurry"]
+        return {"blurry y": y, "restored": self._restored(state, y), "sharp x": x}
+
+    def networks(self, state: Player) -> dict[str, Weights]:
+        return {PLAYER: Weights(self.module.clone(dtype=None), state.variables)}
+
+    def _restored(self, state: Player, y: Array) -> Array:
+        return jnp.clip(self.module.apply(state.variables, y), 0, 1)  # type: ignore[arg-type]
+
+    def _loss(
+        self, params: Params, statistics: Statistics, batch: Batch, keys: Array
+    ) -> tuple[Array, tuple[Metrics, Statistics]]:
+        x, y = batch["sharp"], batch["blurry"]
+        found, statistics = self._every_scale(params, statistics, y, keys)
+        total = jnp.zeros(())
+        for answer in found:
+            target = x
+            if answer.shape != x.shape:
+                target = jax.image.resize(x, answer.shape, "linear", antialias=False)
+            for name, weight in self.losses.items():
+                total += weight * RESTORATION[name](answer, target)
+        return total, ({"psnr": jnp.mean(psnr(found[-1], x))}, statistics)
+
+    def _every_scale(
+        self, params: Params, statistics: Statistics, y: Array, keys: Array
+    ) -> tuple[tuple[Array, ...], Statistics]:
+        """The answers from coarse to fine, of a network in training."""
+        method = getattr(self.module, "every_scale", None)
+        takes = inspect.signature(method or self.module.__call__).parameters
+        more: dict[str, Any] = {"keys": keys} if "keys" in takes else {}
+        answer, changed = self.module.apply(
+            {"params": params, **statistics},
+            y,
+            **more,
+            method=method and "every_scale",
+            mutable=list(statistics),
+        )
+        return (answer if method else (answer,)), dict(changed)  # type: ignore[return-value]
+
+
+def _parted(variables: dict[str, Any]) -> tuple[Params, Statistics]:
+    return variables.pop("params"), variables
