@@ -49,7 +49,8 @@ def given_variables(
     if not config.init_from:
         return None
     other, variables = weights.load(config.init_from)
-    same = {name: getattr(module, name) for name in ("dtype", *free)}
+    own = [name for name in ("dtype", *free) if hasattr(module, name)]
+    same = {name: getattr(module, name) for name in own}
     if other.clone(**same) != module:
         raise UserError(
             f"{config.init_from} holds another network than the config describes"

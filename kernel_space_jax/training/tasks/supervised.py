@@ -58,14 +58,16 @@ def build(config: Config, descents: dict[str, Descent]) -> "SupervisedTask":
         if name not in ("network", "losses")
     }
     try:
-        module = restorer(
-            config.model.network, **keywords, dtype=jnp.dtype(config.dtype)
-        )
+        module = restorer(config.model.network, **keywords)
     except TypeError:
         raise UserError(
             f"config.model has keywords that {config.model.network!r} has not; name "
             "the network in the config file: defaults('supervised', network=...)"
         ) from None
+    if hasattr(module, "dtype"):
+        module = module.clone(dtype=jnp.dtype(config.dtype))  # type: ignore[call-arg]
+    elif config.dtype != "float32":
+        raise UserError(f"{config.model.network} has no dtype; leave config.dtype out")
     losses = {name: float(w) for name, w in config.model.losses.items() if w}
     unknown = sorted(losses.keys() - RESTORATION.keys())
     if unknown or not losses:
@@ -122,7 +124,10 @@ class SupervisedTask:
         return {"blurry y": y, "restored": self._restored(state, y), "sharp x": x}
 
     def networks(self, state: Player) -> dict[str, Weights]:
-        return {PLAYER: Weights(self.module.clone(dtype=None), state.variables)}
+        module = self.module
+        if hasattr(module, "dtype"):
+            module = module.clone(dtype=None)  # type: ignore[call-arg]
+        return {PLAYER: Weights(module, state.variables)}
 
     def _restored(self, state: Player, y: Array) -> Array:
         return jnp.clip(self.module.apply(state.variables, y), 0, 1)  # type: ignore[arg-type]

@@ -1,0 +1,75 @@
+"""Layers that remember or forget: batch norm's two modes, dropout's draws."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import linen as nn
+
+from kernel_space_jax.models.layers import BatchNorm, Dropout, window_mean
+
+KEY = jax.random.key(0)
+X = 3 + 2 * jax.random.normal(KEY, (6, 5, 4, 3))
+
+
+def test_running_statistics_come_to_those_of_the_data():
+    norm = BatchNorm()
+    variables = norm.init(KEY, X)
+    for _ in range(200):
+        _, moved = norm.apply(variables, X, mutable=["batch_stats"])
+        variables = variables | moved
+    stats = variables["batch_stats"]
+    np.testing.assert_allclose(stats["mean"], X.mean((0, 1, 2)), rtol=1e-4)
+    np.testing.assert_allclose(stats["var"], X.var((0, 1, 2), ddof=1), rtol=1e-4)
+    # Then one image alone is normalised as all of them are, up to n / (n - 1).
+    alone = BatchNorm(running=True).apply(variables, X[:1])
+    together = norm.apply({"params": variables["params"]}, X)
+    np.testing.assert_allclose(alone, together[:1] * (119 / 120) ** 0.5, atol=1e-3)
+
+
+def test_devices_of_a_map_share_their_statistics():
+    norm, shared = BatchNorm(), BatchNorm(axis="data")
+    variables = norm.init(KEY, X)
+    whole = norm.apply(variables, X, mutable=["batch_stats"])
+    over = lambda x: shared.apply(variables, x, mutable=["batch_stats"])
+    parts, moved = jax.vmap(over, axis_name="data")(X.reshape(3, 2, *X.shape[1:]))
+    np.testing.assert_allclose(parts.reshape(X.shape), whole[0], atol=1e-5)
+    for name, value in whole[1]["batch_stats"].items():
+        for device in moved["batch_stats"][name]:
+            np.testing.assert_allclose(device, value, rtol=1e-5)
+
+
+class Twice(nn.Module):
+    @nn.compact
+    def __call__(self, x, keys=None):
+        return Dropout(0.25, name="a")(x, keys), Dropout(0.25, name="b")(x, keys)
+
+
+def test_what_is_dropped_belongs_to_the_example():
+    ones = jnp.ones((6, 40, 40, 3))
+    keys = jax.random.split(KEY, 6)
+    first, second = Twice().apply({}, ones, keys)
+    # As often as asked, and the mean stays.
+    assert abs((first == 0).mean() - 0.25) < 0.02
+    assert abs(first.mean() - 1) < 0.02
+    assert (first != second).any() and (first[0] != first[1]).any()
+    # The same example draws the same wherever it is in a batch.
+    moved, _ = Twice().apply({}, ones[:2], keys[3:5])
+    np.testing.assert_array_equal(moved, first[3:5])
+    np.testing.assert_array_equal(Twice().apply({}, ones)[0], ones)
+
+
+def test_a_window_mean_is_that_of_the_window():
+    x = jax.random.normal(KEY, (2, 9, 12, 3))
+    found = window_mean(x, 4)
+    assert found.shape == x.shape
+    np.testing.assert_allclose(found[:, 3, 5], x[:, 2:6, 4:8].mean((1, 2)), atol=1e-6)
+    # Near the border it is the nearest whole window's.
+    np.testing.assert_allclose(found[:, 0, 0], x[:, :4, :4].mean((1, 2)), atol=1e-6)
+    np.testing.assert_allclose(found[:, 8, 11], x[:, 5:, 8:].mean((1, 2)), atol=1e-6)
+    # One side may be covered and the other not.
+    wide = window_mean(x, 10)
+    np.testing.assert_allclose(wide[:, 4, 0], x[:, :, :10].mean((1, 2)), atol=1e-6)
+    for window in (0, 12):
+        np.testing.assert_allclose(
+            window_mean(x, window), x.mean((1, 2), keepdims=True), atol=1e-6
+        )
