@@ -1,4 +1,4 @@
-"""A narrow NAFNet on dead leaves under camera shakes: minutes on two cores, no download.
+"""A narrow NAFNet on dead leaves under camera shakes: minutes on two cores.
 
     kernel-space train --config configs/nafnet_synthetic.py --workdir runs/nafnet
 

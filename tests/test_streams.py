@@ -12,7 +12,7 @@ from tiny_data import picture, write
 
 from kernel_space_jax.errors import UserError
 from kernel_space_jax.training.config import defaults, load_config
-from kernel_space_jax.training.data import open_feed, open_validation, preparation
+from kernel_space_jax.training.data import open_feed, open_validation, preparations
 from kernel_space_jax.training.engine import numbered
 from kernel_space_jax.training.loop import Supply
 from kernel_space_jax.training.stages import stage_of, stages
@@ -59,7 +59,7 @@ def equal(one, other):
 
 
 def test_a_step_sees_every_stream(config):
-    prepare = jax.jit(preparation(config.data))
+    prepare = jax.jit(preparations(config.data))
     batch = next(open_feed(config)) | {"number": np.arange(4, dtype=np.int32)}
     seen = arrays(prepare(batch, jax.random.key(0)))
     assert seen.keys() == {"number", "sharp", "blurry", "camera", "leaves"}

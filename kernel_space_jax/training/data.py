@@ -221,13 +221,13 @@ def _wide_crop(data: Config) -> int:
     return data.crop + 2 * (data.kernel_size // 2)
 
 
-def preparation(data: Config) -> Callable[[Batch, Array], Batch]:
+def preparations(data: Config) -> Callable[[Batch, Array], Batch]:
     """The on-device half of a feed: (batch, a key) -> batch, all streams finished.
 
     Each stream has the "number" of the batch too.
     """
     found = streams(data)
-    finish = {name: _preparation(stream) for name, stream in found.items()}
+    finish = {name: preparation(stream) for name, stream in found.items()}
 
     def prepare(batch: Batch, key: Array) -> Batch:
         prepared = {}
@@ -242,7 +242,7 @@ def preparation(data: Config) -> Callable[[Batch, Array], Batch]:
     return prepare
 
 
-def _preparation(data: Config) -> Callable[[Batch, Array], Batch]:
+def preparation(data: Config) -> Callable[[Batch, Array], Batch]:
     """The same of one stream: (batch, one key an example) -> batch.
 
     "shake": y = h * x + noise with a fresh camera shake, and h as "kernel".

@@ -19,7 +19,7 @@ from kernel_space_jax.training.data import (
     Feed,
     open_feed,
     open_validation,
-    preparation,
+    preparations,
 )
 from kernel_space_jax.training.devices import HostBatch, Placement, placement
 from kernel_space_jax.training.stages import Stage, stages
@@ -69,7 +69,7 @@ class Engine:
 
     def program(self, stage: Stage) -> Step:
         """One step of training, compiled for the crops of a stage."""
-        prepare = preparation(stage.config(self.config).data)
+        prepare = preparations(stage.config(self.config).data)
         training = self._key(TRAINING)
 
         def step(run: Run, frozen: Frozen, batch: Batch) -> tuple[Run, Metrics]:
@@ -100,7 +100,7 @@ class Engine:
         return lambda run, batch: compiled(run, self.frozen, batch)
 
     def _on_validation(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        prepare, key = preparation(self.config.data), self._key(VALIDATION)
+        prepare, key = preparations(self.config.data), self._key(VALIDATION)
 
         def apply(run: Run, frozen: Frozen, batch: Batch) -> Any:
             seen = prepare(batch, jax.random.fold_in(key, 0))
