@@ -1,7 +1,7 @@
 """The encoder of the adaptive basis, before its heads: it names the kernel of a photo.
 
-The first of the five runs of `docs/training.md` that train the shipped network; no
-download.
+The first of the five runs that train the shipped network; no download
+(docs/history/training-runs.md).
 
     kernel-space train --config configs/basis_encoder.py --workdir runs/basis-encoder
 """

@@ -1,13 +1,13 @@
 """What mends a photo by the words of a judge, for `deblur --method basis`. No download.
 
 Scenes of dead leaves under camera shakes, or at rest; sharp photos among them do it
-good, as for the judge (docs/training.md):
+good, as for the judge:
 
     kernel-space train --config configs/mender.py --workdir runs/mender \\
       --config.data.train="('images:FOLDER',)" --config.data.leaves=0.2
 
 A longer run of an earlier mender won more on blur that we made, and less on photos of a
-camera (docs/training.md).
+camera (docs/history/training-runs.md).
 """
 
 from kernel_space_jax.training.config import Config, defaults
