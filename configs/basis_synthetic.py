@@ -2,10 +2,10 @@
 
 Everything is drawn on the device, with its true kernels. `full` is the published
 network; its steps want an accelerator. `compact` is the shipped one, which two CPU
-cores train after `configs/basis_encoder.py`, with all runs in
-docs/history/training-runs.md: `start` teaches the heads what the kernels of a basis look like and which of them is where, and `compact`
-goes on with the paper's losses. It does better with sharp photos among the leaves:
---config.data.train="('images:FOLDER',)".
+cores train after `configs/basis_encoder.py` (docs/history/training-runs.md has the
+runs): `start` teaches the heads what the kernels of a basis look like and which of them
+is where, and `compact` goes on with the paper's losses. It does better with sharp
+photos among the leaves: --config.data.train="('images:FOLDER',)".
 
     kernel-space train --config configs/basis_synthetic.py:start --workdir runs/start \\
       --config.init_from=basis-encoder.safetensors
