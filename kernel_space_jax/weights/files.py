@@ -100,7 +100,7 @@ def _read(named: str | Path) -> tuple[dict[str, str], dict[str, np.ndarray]]:
         raise UserError(f"{path} does not exist; give the path of a weight file")
     try:
         with safe_open(path, framework="numpy") as file:
-            header = file.metadata() or {}
+            header: dict[str, str] = file.metadata() or {}  # type: ignore[assignment]
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     except SafetensorError:
         raise UserError(
@@ -113,7 +113,8 @@ def _read(named: str | Path) -> tuple[dict[str, str], dict[str, np.ndarray]]:
             "make it with 'kernel-space import-weights'"
         )
     name = header["architecture"]
-    return header | {"architecture": OLD_NAMES.get(name, name)}, tensors
+    header["architecture"] = OLD_NAMES.get(name, name)
+    return header, tensors
 
 
 def _in_full(stored: np.ndarray) -> jnp.ndarray:

@@ -57,9 +57,10 @@ def keys(official: Official, names: Names, path: Path) -> Iterator[tuple[str, La
 
     The path is the one within a collection: ("features", "conv0", "kernel").
     """
-    depth = next((d for d in range(len(path), 0, -1) if path[:d] in names), 0)
+    depths = range(len(path), -1, -1)
+    depth = next((depth for depth in depths if path[:depth] in names), 0)
     own = path[depth:]
-    start = [names[path[:depth]]] if depth else []
+    start = [names[path[:depth]]] if path[:depth] in names else []
     special = next(
         (
             layout
