@@ -12,6 +12,7 @@ from golden import Golden
 from safetensors.numpy import save_file
 
 from kernel_space_jax import UserError, weights
+from kernel_space_jax.weights.options import parsed
 
 
 @pytest.fixture(scope="module")
@@ -190,6 +191,16 @@ def test_the_verb_refuses(tmp_path, state_dict, arch, options, says):
     )
     assert_one_sentence(result, says)
     assert not file.exists()
+
+
+def test_options_as_they_are_typed():
+    texts = {
+        "padding=zero": "zero", "gamma=2.2": 2.2, "even=true": True, "width=8": 8,
+        "blocks=1,1,28": (1, 1, 28), "layers=relu1_1,relu2_2": ("relu1_1", "relu2_2"),
+        "layers=relu2_2,": ("relu2_2",), "sizes=[2, 3]": [2, 3],
+    }  # fmt: skip
+    for text, value in texts.items():
+        assert parsed([text]) == {text.partition("=")[0]: value}
 
 
 def test_the_verb_keeps_its_input(tmp_path, state_dict):

@@ -46,7 +46,8 @@ def _value(text: str) -> Any:
     try:
         return literal_eval(text)
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-        return text
+        words = tuple(_value(word) for word in text.split(",") if word)
+        return words if "," in text else text
 
 
 def checked(

@@ -9,6 +9,7 @@ import os
 import re
 import zipfile
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -133,26 +134,38 @@ def _tensorflow_prefix(path: Path) -> Path | None:
 
 
 def _read_tensorflow(prefix: Path) -> dict[str, np.ndarray]:
-    # Its C++ side would write lines of its own beside our one sentence.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
-        import tensorflow as tf
+        with _silent():
+            import tensorflow as tf
+
+            reader = tf.train.load_checkpoint(str(prefix))
+            kinds = reader.get_variable_to_dtype_map()
+            return {
+                key: np.asarray(reader.get_tensor(key))
+                for key, kind in kinds.items()
+                if kind.is_floating or kind.is_integer
+            }
     except ImportError:
         raise UserError(
             "reading TensorFlow checkpoints needs TensorFlow: "
             "pip install 'kernel-space-jax[tf]'"
         ) from None
-    try:
-        reader = tf.train.load_checkpoint(str(prefix))
-        kinds = reader.get_variable_to_dtype_map()
-        return {
-            key: np.asarray(reader.get_tensor(key))
-            for key, kind in kinds.items()
-            if kind.is_floating or kind.is_integer
-        }
     except Exception:
         # TensorFlow raises a different error for each way of being damaged.
         raise UserError(
             f"{prefix} is not a whole TensorFlow checkpoint; its .index and .data "
             "files belong side by side"
         ) from None
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Drops what C++ code writes to standard error: TensorFlow's notes on the CPU."""
+    kept = os.dup(2)
+    try:
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
