@@ -42,6 +42,17 @@ def below(prefix, tensors):
     return {prefix + key: value for key, value in tensors.items()}
 
 
+def flat_file(path, content):
+    """The same as .npz, which needs no PyTorch: "params.intro.weight" and so on."""
+    paths = jax.tree_util.tree_leaves_with_path(content)
+    named = [(".".join(str(key.key) for key in keys), leaf) for keys, leaf in paths]
+    np.savez(path, **dict(named))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("write", "name"), [(torch_file, "a.pth"), (flat_file, "a.npz")]
+)
 @pytest.mark.parametrize(
     ("wrap", "wrapper"),
     [
@@ -63,9 +74,10 @@ def below(prefix, tensors):
         (lambda sd: {"state_dict": below("module.net.", sd)}, "state_dict.net"),
     ],
 )
-def test_wrappers_are_seen_through(tmp_path, state_dict, expected, wrap, wrapper):
-    file = torch_file(tmp_path / "a.pth", wrap(state_dict))
-    assert_imported(expected, file, wrapper)
+def test_wrappers_are_seen_through(
+    tmp_path, state_dict, expected, wrap, wrapper, write, name
+):
+    assert_imported(expected, write(tmp_path / name, wrap(state_dict)), wrapper)
 
 
 def test_layers_that_are_called_model_are_no_wrapper():

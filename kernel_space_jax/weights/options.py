@@ -46,8 +46,9 @@ def _value(text: str) -> Any:
     try:
         return literal_eval(text)
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-        words = tuple(_value(word) for word in text.split(",") if word)
-        return words if "," in text else text
+        if "," not in text:
+            return text
+        return tuple(_value(word) for word in text.split(",") if word)
 
 
 def checked(
