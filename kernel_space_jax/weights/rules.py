@@ -1,12 +1,12 @@
 """Leaf rules: how one array of ours lies in a checkpoint, by its name and its axes.
 
-    ours (Flax Linen, NHWC)                  PyTorch            TensorFlow 1
-    convolution        kernel (h, w, i, o)   weight (o, i, h, w)   weights, as ours
-    transposed         kernel (h, w, o, i)   weight (i, o, h, w)   weights, as ours
-    depthwise          kernel (h, w, 1, c)   weight (c, 1, h, w)
-    linear             kernel (i, o)         weight (o, i)         weights, as ours
-    norm               scale, bias           weight, bias          gamma, beta
-    its statistics     mean, var             running_mean, ...     moving_mean, ...
+                 ours (Linen, NHWC)   PyTorch              TensorFlow 1
+    convolution  kernel (h, w, i, o)  weight (o, i, h, w)  weights, as ours
+    transposed   kernel (h, w, o, i)  weight (i, o, h, w)  weights, as ours
+    depthwise    kernel (h, w, 1, c)  weight (c, 1, h, w)
+    linear       kernel (i, o)        weight (o, i)        weights, as ours
+    norm         scale, bias          weight, bias         gamma, beta
+    statistics   mean, var            running_mean, ...    moving_mean, ...
 
 Checkpoints of Flax programs have our leaf names and axes; only a kernel of
 `nn.ConvTranspose` is another (`FLAX_TRANSPOSED`). A leaf of any other name is a free
