@@ -7,11 +7,9 @@ from pathlib import Path
 
 import jax.numpy as jnp
 import numpy as np
-from flax.traverse_util import flatten_dict
 from goldens.det_weights import det_state_dict
 
-from kernel_space_jax.weights.architectures import ARCHITECTURES
-from kernel_space_jax.weights.convert import LEAVES
+from kernel_space_jax import weights
 
 FOLDER = Path(__file__).parent / "goldens"
 
@@ -49,13 +47,8 @@ class Golden:
 
 def by_torch_name(arch: str, module, tree) -> dict[str, np.ndarray]:
     """A tree of our parameters (or gradients) in PyTorch's names and layout."""
-    names = ARCHITECTURES[arch].names(module)
-    return {
-        f"{names[path[1:-1]]}.{LEAVES[path[-1]]}": (
-            np.asarray(leaf).transpose(3, 2, 0, 1) if leaf.ndim == 4 else leaf
-        )
-        for path, leaf in flatten_dict(tree).items()
-    }
+    assert weights.network_name(module) == arch
+    return weights.to_torch(module, tree)
 
 
 def relative_error(actual, expected) -> float:

@@ -131,8 +131,8 @@ def test_results_never_meet(tmp_path):
 
 
 def test_wrong_architecture(tmp_path):
-    result = kernel_space("import-weights", "nafnet", "x.pth", "-o", tmp_path / "o")
-    assert_one_sentence(result, "there is no architecture 'nafnet'")
+    result = kernel_space("import-weights", "unet", "x.pth", "-o", tmp_path / "o")
+    assert_one_sentence(result, "there is no architecture 'unet'")
 
 
 def test_import_needs_no_data_or_config_libraries():

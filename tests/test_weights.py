@@ -1,7 +1,9 @@
 """Weights: every tensor accounted for, files that know what they hold."""
 
+import hashlib
 from pathlib import Path
 
+import flax.linen as nn
 import jax
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from golden import Golden
 from safetensors.numpy import load_file, save_file
 
 from kernel_space_jax import UserError, weights
+from kernel_space_jax.models.restorers import Compact
 
 ROOT = Path(__file__).parents[1]
 
@@ -69,25 +72,6 @@ def test_half_the_size(file, state_dict, tmp_path):
     )
 
 
-@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
-@pytest.mark.parametrize("wrap", ["plain", "params", "module."])
-def test_real_pytorch_files_are_read(tmp_path, state_dict, wrap, dtype):
-    torch = pytest.importorskip("torch")
-    tensors = {
-        k: torch.tensor(v).to(getattr(torch, dtype)) for k, v in state_dict.items()
-    }
-    if wrap == "params":
-        tensors = {"params": tensors}
-    elif wrap == "module.":
-        tensors = {f"module.{key}": value for key, value in tensors.items()}
-    torch.save(tensors, tmp_path / "a.pth")
-    read = weights.read_torch_file(tmp_path / "a.pth")
-    assert read.keys() == state_dict.keys()
-    tolerance = 0 if dtype == "float32" else 0.01
-    for key, value in state_dict.items():
-        np.testing.assert_allclose(read[key], value, rtol=tolerance)
-
-
 def expect(says, call, *arguments, **options):
     with pytest.raises(UserError, match=says):
         call(*arguments, **options)
@@ -95,7 +79,7 @@ def expect(says, call, *arguments, **options):
 
 def test_state_dicts_that_do_not_fit(state_dict):
     convert = weights.from_torch
-    expect("no architecture 'nafnet'; choose one of", convert, "nafnet", {})
+    expect("no architecture 'unet'; choose one of", convert, "unet", {})
     expect("has no 'model.3.0.weight'|no 'model", convert, "image_prior", state_dict)
     missing = dict(state_dict)
     del missing["recon_trunk.0.conv2.bias"]
@@ -104,6 +88,15 @@ def test_state_dicts_that_do_not_fit(state_dict):
     expect(
         "'extra.weight', which kernel_space has no use", convert, "kernel_space", spare
     )
+    # A bias of a layer that we know, but that has none here.
+    spare = {**state_dict, "adapter.model.down.0.bias": np.zeros(4)}
+    expect("'adapter.model.down.0.bias', which", convert, "kernel_space", spare)
+    for bad in (np.nan, np.inf, 1e300):
+        broken = {**state_dict, "feature_extractor.0.bias": np.full(4, bad)}
+        says = "'feature_extractor.0.bias' holds NaN or infinite"
+        expect(says, convert, "kernel_space", broken)
+    words = {**state_dict, "feature_extractor.0.bias": np.array(list("abcd"))}
+    expect("'feature_extractor.0.bias' holds <U1", convert, "kernel_space", words)
     wrong = {**state_dict, "feature_extractor.0.bias": np.zeros(5)}
     expect(
         r"'feature_extractor.0.bias' has the shape \(5,\)",
@@ -113,6 +106,8 @@ def test_state_dicts_that_do_not_fit(state_dict):
     )
     expect("the weights say width=4", convert, "kernel_space", state_dict, width=8)
     expect("has no option 'depth'", convert, "kernel_space", state_dict, depth=8)
+    text = "tail_width='8' does not fit; tail_width takes a whole number"
+    expect(text, convert, "kernel_space", state_dict, tail_width="8")
     expect(
         "padding='mirror' is none of zero, reflect, replicate",
         convert,
@@ -142,3 +137,49 @@ def test_damaged_files(tmp_path, file):
     data[-1] ^= 1
     changed.write_bytes(data)
     expect("is damaged", weights.load, changed)
+
+
+def rewritten(file, path, tensors=None, **header):
+    """A copy of a weight file with other words in its header."""
+    read = weights.read_header(file)
+    save_file(tensors or load_file(file), path, read | header)
+    return path
+
+
+def test_the_sha256_covers_the_options(tmp_path, file):
+    options = weights.read_header(file)["options"]
+    other = options.replace("reflect", "replicate")
+    changed = rewritten(file, tmp_path / "changed.safetensors", options=other)
+    expect("is damaged", weights.load, changed)
+    changed = rewritten(file, changed, architecture="kernel_prior")
+    expect("is damaged", weights.load, changed)
+
+
+def test_files_of_older_versions(tmp_path):
+    """Their sha256 covers the tensors alone; the small restorer was "restorer"."""
+    module = Compact(width=4, scales=2, blocks=1)
+    variables = module.init(jax.random.key(0), np.zeros((1, 8, 8, 3), np.float32))
+    file = tmp_path / "compact.safetensors"
+    weights.write(file, module, variables, origin="a test", licence="CC0-1.0")
+    assert weights.read_header(file)["architecture"] == "compact"
+
+    tensors, digest = load_file(file), hashlib.sha256()
+    for key in sorted(tensors):
+        digest.update(f"{key} {tensors[key].dtype} {tensors[key].shape}".encode())
+        digest.update(tensors[key].tobytes())
+    old = {"architecture": "restorer", "sha256": digest.hexdigest()}
+    path = rewritten(file, tmp_path / "old.safetensors", **old)
+    read = weights.load(path)
+    assert read.module == module
+    jax.tree.map(np.testing.assert_array_equal, read.variables, variables)
+    assert weights.read_header(path)["architecture"] == "compact"
+
+    tensors["params/last/bias"] = tensors["params/last/bias"] + 1
+    expect("is damaged", weights.load, rewritten(path, path, tensors, **old))
+    more = rewritten(file, tmp_path / "more.safetensors", **old, options='{"deep": 1}')
+    expect("is no compact of this version: its options are", weights.load, more)
+
+
+def test_a_module_of_no_table(tmp_path):
+    says = "no weight file can hold a Dense"
+    expect(says, weights.write, tmp_path / "a", nn.Dense(1), {}, origin="", licence="")

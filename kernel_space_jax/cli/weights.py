@@ -7,33 +7,53 @@ import jax
 import typer
 from rich.markup import escape
 
-import kernel_space_jax as ks
 from kernel_space_jax import weights
 from kernel_space_jax.cli.app import app, out
+from kernel_space_jax.errors import UserError
+from kernel_space_jax.weights.options import parsed
+from kernel_space_jax.weights.readers import files_of
 
 
 @app.command("import-weights")
 def import_weights(
-    arch: Annotated[str, typer.Argument(help="kernel_space, image_prior, ...")],
-    file: Annotated[Path, typer.Argument(help="A PyTorch .pth file.")],
+    arch: Annotated[
+        str,
+        typer.Argument(
+            help=f"A network, or a preset: {', '.join(weights.importable())}."
+        ),
+    ],
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="PyTorch's .pth, .safetensors, a TensorFlow checkpoint, or .npz."
+        ),
+    ],
     output: Annotated[Path, typer.Option("-o", "--output", help="The file to write.")],
+    option: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What the arrays cannot tell, as NAME=VALUE; may be repeated."
+        ),
+    ] = None,
     padding: Annotated[
-        str | None,
-        typer.Option(help="What tensors cannot tell: reflect, replicate or zero."),
+        str | None, typer.Option(help="The same as --option padding=...")
     ] = None,
     origin: Annotated[str, typer.Option(help="Where the weights come from.")] = "",
     licence: Annotated[str, typer.Option(help="Their licence.")] = "unknown",
 ) -> None:
-    """Turn a PyTorch weight file into one of ours (needs PyTorch installed)."""
-    weights.architecture(arch)
-    options = {"padding": padding} if padding else {}
-    state_dict = weights.read_torch_file(file)
-    module, variables = ks.from_torch(arch, state_dict, **options)
+    """Turn the authors' checkpoint of a network into a weight file of ours."""
+    options = parsed([*(option or []), *([f"padding={padding}"] if padding else [])])
+    if output.resolve() in (source.resolve() for source in files_of(file)):
+        raise UserError(f"{output} is the file to read; give another one with -o")
+    (module, variables), wrapper = weights.import_file(arch, file, **options)
     digest = weights.write(
         output, module, variables, origin=origin or file.name, licence=licence
     )
     count = sum(leaf.size for leaf in jax.tree.leaves(variables["params"]))
-    out.print(f"{escape(str(output))}: {arch}, {count:,} parameters, sha256 {digest}")
+    of = f" of '{wrapper}'" if wrapper else ""
+    out.print(
+        f"{escape(str(output))}: {arch}, {count:,} parameters{of}, sha256 {digest}"
+    )
 
 
 @app.command()

@@ -1,17 +1,32 @@
-"""Weights: PyTorch checkpoints in, our own files in and out."""
+"""Weights: official checkpoints in and out, our own files in and out."""
 
-from kernel_space_jax.weights.architectures import ARCHITECTURES, architecture
-from kernel_space_jax.weights.convert import from_torch, read_torch_file
+from kernel_space_jax.weights.convert import (
+    Imported,
+    from_tensors,
+    from_torch,
+    import_file,
+    to_tensors,
+    to_torch,
+)
 from kernel_space_jax.weights.files import Weights, load, read_header, shipped, write
+from kernel_space_jax.weights.networks import importable, network_name, networks
+from kernel_space_jax.weights.readers import Tensors, read_tensors
 
 __all__ = [
-    "ARCHITECTURES",
+    "Imported",
+    "Tensors",
     "Weights",
-    "architecture",
+    "from_tensors",
     "from_torch",
+    "import_file",
+    "importable",
     "load",
+    "network_name",
+    "networks",
     "read_header",
-    "read_torch_file",
+    "read_tensors",
     "shipped",
+    "to_tensors",
+    "to_torch",
     "write",
 ]

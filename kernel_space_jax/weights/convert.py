@@ -1,10 +1,9 @@
-"""PyTorch state dicts in: layer by layer, every tensor accounted for."""
+"""Official checkpoints in and out: leaf by leaf, every array accounted for."""
 
-import dataclasses
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
@@ -13,123 +12,163 @@ import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
 
 from kernel_space_jax.errors import UserError
-from kernel_space_jax.weights.architectures import architecture
+from kernel_space_jax.weights.files import Weights
+from kernel_space_jax.weights.networks import (
+    Network,
+    network,
+    network_name,
+    official,
+)
+from kernel_space_jax.weights.official import Names, Official, keys
+from kernel_space_jax.weights.options import checked
+from kernel_space_jax.weights.readers import array, read_tensors
+from kernel_space_jax.weights.rules import (
+    FAMILIES,
+    IGNORED,
+    SEPARATORS,
+    Family,
+    to_ours,
+    to_theirs,
+)
+from kernel_space_jax.weights.wrappers import unwrapped
 
-# Our leaf -> PyTorch's. Running statistics are the "batch_stats" collection.
-LEAVES = {
-    "kernel": "weight",
-    "scale": "weight",
-    "bias": "bias",
-    "mean": "running_mean",
-    "var": "running_var",
-}
+
+class Imported(NamedTuple):
+    """A network out of a foreign file, and the wrapper that it lay in ("" if none)."""
+
+    weights: Weights
+    wrapper: str
 
 
-def from_torch(
-    arch: str, state_dict: Mapping[str, Any], **options: Any
-) -> tuple[nn.Module, dict[str, Any]]:
+def from_torch(arch: str, state_dict: Mapping[str, Any], **options: Any) -> Weights:
     """The module that a PyTorch state dict belongs to, and its variables.
 
     Widths, depths and kinds are read off the tensors; what they cannot tell (the
     padding) is an option with the published default. Tensors may be NumPy's or
     PyTorch's. A key too many, too few, or of another shape is a `UserError`.
     """
-    row = architecture(arch)
-    tensors = {
-        key: np.asarray(value)
-        for key, value in state_dict.items()
-        if not re.search(row.ignored, key)
-    }
-    shapes = {key: value.shape for key, value in tensors.items()}
-    module = _build(arch, row.module, row.infer(shapes), options)
-    names = row.names(module)
-    expected = jax.eval_shape(module.init, jax.random.key(0), *row.inputs(shapes))
+    return from_tensors(arch, state_dict, "torch", **options)
 
-    variables = {}
-    leaves: dict[tuple[str, ...], jax.ShapeDtypeStruct] = flatten_dict(dict(expected))  # type: ignore[assignment]
-    for path, leaf in leaves.items():
-        key = f"{names[path[1:-1]]}.{LEAVES[path[-1]]}"
-        if key not in tensors:
-            raise UserError(f"the weights have no '{key}', which {arch} needs")
-        value = tensors.pop(key)
-        # OIHW to HWIO; a transposed convolution IOHW to HW(out)(in) alike.
-        ours = value.transpose(2, 3, 1, 0) if value.ndim == 4 else value
-        if ours.shape != leaf.shape:
-            needed = (
-                tuple(leaf.shape[i] for i in (3, 2, 0, 1))
-                if value.ndim == 4
-                else leaf.shape
-            )
-            raise UserError(
-                f"'{key}' has the shape {value.shape} where {arch} needs {needed}"
-            )
-        variables[path] = jnp.asarray(ours, jnp.float32)
-    # A layer that the architecture has may stand beyond what the options ask for.
-    known = set(names.values())
-    spare = sorted(key for key in tensors if key.rpartition(".")[0] not in known)
-    if spare:
-        more = f" and {len(spare) - 1} more" if len(spare) > 1 else ""
+
+def from_tensors(
+    arch: str,
+    tensors: Mapping[str, Any],
+    family: Family | None = None,
+    /,
+    **options: Any,
+) -> Weights:
+    """The same of any family's arrays, by the names of the network's own family."""
+    return _imported(arch, tensors, family, options).weights
+
+
+def import_file(arch: str, path: str | Path, /, **options: Any) -> Imported:
+    """The network of a checkpoint file; `arch` is a network or a preset of one."""
+    official(network(arch).name)  # before a large file is read
+    arrays, family = read_tensors(path)
+    return _imported(arch, arrays, family, options)
+
+
+def to_torch(module: nn.Module, variables: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """The official PyTorch state dict of our variables: what `from_torch` undoes.
+
+    Gradients, or one collection alone, may stand for the variables.
+    """
+    name = network_name(module)
+    if official(name).family != "torch":
+        raise UserError(f"the official weights of {name} are not PyTorch's")
+    return to_tensors(module, variables)
+
+
+def to_tensors(
+    module: nn.Module, variables: Mapping[str, Any]
+) -> dict[str, np.ndarray]:
+    """The same in whatever family the official weights are of."""
+    how = official(network_name(module))
+    names = how.names(module)
+    theirs = {}
+    for path, leaf in flatten_dict(dict(variables)).items():
+        key, layout = next(keys(how, names, path[1:]))
+        theirs[key] = to_theirs(layout, np.asarray(leaf))
+    return theirs
+
+
+def _imported(
+    arch: str, tensors: Mapping[str, Any], family: Family | None, options: dict
+) -> Imported:
+    known = network(arch)
+    how = official(known.name)
+    if family not in (None, how.family):
         raise UserError(
-            f"the weights have '{spare[0]}'{more}, which {arch} has no use for"
+            f"{known.name} takes {FAMILIES[how.family]}, not {FAMILIES[family]}"
         )
-    return module, unflatten_dict(variables)
+    found, wrapper = unwrapped(how, tensors)
+    ignored = re.compile(f"{how.ignored}|{IGNORED[how.family]}")
+    arrays = {k: array(v) for k, v in found.items() if not ignored.search(k)}
+    shapes = {key: value.shape for key, value in arrays.items()}
+    module = _module(arch, known, how.infer(shapes), options)
+    expected = _expected(known.name, module, how.inputs(shapes))
+    names = how.names(module)
 
-
-def _build(
-    arch: str, module: type[nn.Module], inferred: dict[str, Any], given: dict[str, Any]
-) -> nn.Module:
-    known = {field.name for field in dataclasses.fields(module)} - {"parent", "name"}
-    for option, value in given.items():
-        if option not in known:
+    variables, used = {}, set()
+    for path, leaf in expected.items():
+        candidates = dict(keys(how, names, path[1:]))
+        key = next((key for key in candidates if key in arrays), None)
+        if key is None:
             raise UserError(
-                f"{arch} has no option '{option}'; it has {', '.join(sorted(known))}"
+                f"the weights have no '{next(iter(candidates))}', "
+                f"which {known.name} needs"
             )
+        value = to_ours(candidates[key], key, arrays[key], leaf.shape)
+        variables[path] = jnp.asarray(value)
+        used.add(key)
+    _all_used(known.name, how, names, set(arrays) - used, expected)
+    return Imported(Weights(module, unflatten_dict(variables)), wrapper)
+
+
+def _module(
+    arch: str, known: Network, inferred: dict[str, Any], given: dict[str, Any]
+) -> nn.Module:
+    """The module by what the tensors say, a preset fixes and the caller asks for."""
+    given = checked(known.name, known.module, given)
+    for option, value in known.preset.items():
+        if inferred.get(option, value) != value:
+            raise UserError(
+                f"the weights say {option}={inferred[option]!r}, and {arch} has "
+                f"{value!r}; import them as {known.name}"
+            )
+    for option, value in given.items():
         if inferred.get(option, value) != value:
             raise UserError(
                 f"the weights say {option}={inferred[option]!r}, not {value!r}; "
                 "leave the option out"
             )
-        kind = get_type_hints(module)[option]
-        if get_origin(kind) is Literal and value not in get_args(kind):
-            choices = get_args(kind)
-            raise UserError(f"{option}={value!r} is none of {', '.join(choices)}")
-    return module(**{**inferred, **given})
+    return known.module(**{**known.preset, **inferred, **given})
 
 
-def read_torch_file(path: str | Path) -> dict[str, np.ndarray]:
-    """The tensors of a .pth file, without running any code that it may hold.
-
-    Wrappers that training programs put around a state dict are taken off:
-    {"state_dict": ...}, {"params": ...}, "module." before every key.
-    """
+def _expected(
+    name: str, module: nn.Module, inputs: tuple[tuple[int, ...], ...]
+) -> dict[tuple[str, ...], jax.ShapeDtypeStruct]:
+    images = (jax.ShapeDtypeStruct(shape, jnp.float32) for shape in inputs)
     try:
-        import torch
-    except ImportError:
-        raise UserError(
-            "reading PyTorch files needs PyTorch: pip install 'kernel-space-jax[torch]'"
-        ) from None
-    path = Path(path)
-    if not path.is_file():
-        raise UserError(f"{path} does not exist; give the path of a PyTorch file")
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        expected = jax.eval_shape(module.init, jax.random.key(0), *images)
     except Exception:
-        # torch raises a different error for each way of not being its file.
+        # Options read off foreign shapes can fail anywhere in a network.
         raise UserError(
-            f"{path} is not a PyTorch weight file; give a .pth that torch.save wrote"
+            f"the shapes of these weights do not fit together as a {name}"
         ) from None
-    for wrapper in ("state_dict", "params", "model"):
-        if isinstance(content, dict) and isinstance(content.get(wrapper), dict):
-            content = content[wrapper]
-    if not isinstance(content, dict) or not all(
-        isinstance(value, torch.Tensor) for value in content.values()
-    ):
+    return flatten_dict(dict(expected))  # type: ignore[return-value]
+
+
+def _all_used(
+    name: str, how: Official, names: Names, left: set[str], expected: Mapping
+) -> None:
+    """Refuses what is left, but for layers that our options leave out (of VGG19)."""
+    present = {path[1:depth] for path in expected for depth in range(2, len(path) + 1)}
+    absent = {theirs for ours, theirs in names.items() if ours not in present}
+    separator = SEPARATORS[how.family]
+    spare = sorted(key for key in left if key.rpartition(separator)[0] not in absent)
+    if spare:
+        more = f" and {len(spare) - 1} more" if len(spare) > 1 else ""
         raise UserError(
-            f"{path} holds no state dict; save model.state_dict() and retry"
+            f"the weights have '{spare[0]}'{more}, which {name} has no use for"
         )
-    return {
-        key.removeprefix("module."): value.float().numpy()
-        if value.is_floating_point()
-        else value.numpy()
-        for key, value in content.items()
-    }

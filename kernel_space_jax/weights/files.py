@@ -1,10 +1,10 @@
 """Our weight files: one safetensors file that knows what it holds.
 
 Tensors are named by their path ("params/features/conv0/kernel"); the header says
-architecture, options, origin, licence and the sha256 of the tensors.
+architecture, options, origin, licence, and the sha256 of the tensors, the architecture
+and the options. In the first files it is that of the tensors alone.
 """
 
-import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping
@@ -20,7 +20,8 @@ from safetensors.numpy import save
 
 from kernel_space_jax.errors import UserError
 from kernel_space_jax.files import write_whole
-from kernel_space_jax.weights.architectures import ARCHITECTURES, architecture
+from kernel_space_jax.weights.networks import OLD_NAMES, network, network_name
+from kernel_space_jax.weights.options import stated
 
 SHIPPED = Path(__file__).parent / "shipped"
 
@@ -45,21 +46,20 @@ def write(
 
     With `half` numbers are stored in 16 bits, half the size; they load as 32.
     """
-    arch = next(k for k, row in ARCHITECTURES.items() if row.module is type(module))
+    options = {name: getattr(module, name) for name in stated(module)}
     tensors = {
         "/".join(key): np.ascontiguousarray(value, np.float16 if half else None)
         for key, value in flatten_dict(dict(variables)).items()
     }
-    digest = _digest(tensors)
-    header = {
-        "architecture": arch,
-        "options": json.dumps(_options(module)),
+    header: dict[str, str] = {
+        "architecture": network_name(module),
+        "options": json.dumps(options),
         "origin": origin,
         "licence": licence,
-        "sha256": digest,
     }
+    header["sha256"] = _digest(tensors, header)
     write_whole(Path(path), save(tensors, metadata=header))
-    return digest
+    return header["sha256"]
 
 
 def read_header(path: str | Path) -> dict[str, str]:
@@ -79,11 +79,17 @@ def load(path: str | Path) -> Weights:
     "kernel-space"; their cards are in docs/weights.md.
     """
     header, tensors = _read(path)
-    if _digest(tensors) != header["sha256"]:
-        raise UserError(f"{path} is damaged: its tensors do not match its sha256")
-    row = architecture(header["architecture"])
-    options = json.loads(header["options"])
-    module = row.module(**{k: _as_tuple(v) for k, v in options.items()})
+    if header["sha256"] not in (_digest(tensors, header), _digest(tensors)):
+        raise UserError(f"{path} is damaged: what it holds does not match its sha256")
+    found = network(header["architecture"])
+    try:
+        options = {k: _as_tuple(v) for k, v in json.loads(header["options"]).items()}
+        module = found.module(**options)
+    except (ValueError, AttributeError, TypeError):
+        raise UserError(
+            f"{path} is no {found.name} of this version: its options are "
+            f"{header['options']}"
+        ) from None
     flat = {tuple(key.split("/")): _in_full(v) for key, v in tensors.items()}
     return Weights(module, unflatten_dict(flat))
 
@@ -94,7 +100,7 @@ def _read(named: str | Path) -> tuple[dict[str, str], dict[str, np.ndarray]]:
         raise UserError(f"{path} does not exist; give the path of a weight file")
     try:
         with safe_open(path, framework="numpy") as file:
-            header = file.metadata() or {}
+            header: dict[str, str] = file.metadata() or {}  # type: ignore[assignment]
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     except SafetensorError:
         raise UserError(
@@ -106,6 +112,8 @@ def _read(named: str | Path) -> tuple[dict[str, str], dict[str, np.ndarray]]:
             f"{path} does not say its {min(missing)}; "
             "make it with 'kernel-space import-weights'"
         )
+    name = header["architecture"]
+    header["architecture"] = OLD_NAMES.get(name, name)
     return header, tensors
 
 
@@ -114,19 +122,16 @@ def _in_full(stored: np.ndarray) -> jnp.ndarray:
     return jnp.asarray(stored, jnp.float32 if half else None)
 
 
-def _options(module: nn.Module) -> dict[str, Any]:
-    """The fields of a module that a file can state; the dtype is the user's choice."""
-    fields = (field.name for field in dataclasses.fields(module))
-    hidden = {"parent", "name", "dtype"}
-    return {name: getattr(module, name) for name in fields if name not in hidden}
-
-
 def _as_tuple(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _digest(tensors: Mapping[str, np.ndarray]) -> str:
+def _digest(
+    tensors: Mapping[str, np.ndarray], header: Mapping[str, str] | None = None
+) -> str:
     digest = hashlib.sha256()
+    if header:
+        digest.update(f"{header['architecture']} {header['options']}\n".encode())
     for key in sorted(tensors):
         digest.update(f"{key} {tensors[key].dtype} {tensors[key].shape}".encode())
         digest.update(np.ascontiguousarray(tensors[key]).tobytes())

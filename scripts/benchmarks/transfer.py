@@ -4,7 +4,6 @@ import re
 from copy import deepcopy
 from typing import Annotated, Any
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -19,30 +18,14 @@ from benchmarks.common import (
     race,
     store,
 )
-from flax.traverse_util import flatten_dict
 from jax import Array
 
 from kernel_space_jax import weights
 from kernel_space_jax.models.kernel_space import KernelSpace
 from kernel_space_jax.operators import Learned
-from kernel_space_jax.weights.architectures import architecture
-from kernel_space_jax.weights.convert import LEAVES
 
 SHIPPED = "kernel-space"
 SIZES = ["256x256", "1280x720"]
-
-
-def to_torch(module: nn.Module, variables: dict[str, Any]) -> dict[str, np.ndarray]:
-    """The state dict of a kernel space: what `weights.from_torch` undoes."""
-    names = architecture("kernel_space").names(module)
-    leaves: dict[Any, Any] = flatten_dict(variables)
-    return {
-        # HWIO to OIHW; of a transposed convolution HW(out)(in) to IOHW alike.
-        f"{names[path[1:-1]]}.{LEAVES[path[-1]]}": np.asarray(
-            leaf.transpose(3, 2, 0, 1) if leaf.ndim == 4 else leaf
-        )
-        for path, leaf in leaves.items()
-    }
 
 
 def _rival(module: KernelSpace, variables: dict[str, Any]) -> Any:
@@ -59,7 +42,7 @@ def _rival(module: KernelSpace, variables: dict[str, Any]) -> Any:
         padding=module.padding,  # type: ignore[arg-type]
         tail_width=module.tail_width,
     )
-    tensors = to_torch(module, variables)
+    tensors = weights.to_torch(module, variables)
     model.load_state_dict({k: torch.tensor(v) for k, v in tensors.items()})
     return model
 

@@ -1,0 +1,1 @@
+"""One file a network with official weights: `OFFICIAL` in names/NETWORK.py."""

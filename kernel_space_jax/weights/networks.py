@@ -1,0 +1,94 @@
+"""The networks that weight files know, by name, and which have official weights.
+
+A restorer is known by its row in `models/restorers`, any other network by its row here;
+official weights by a file of the network's name in `names/`.
+"""
+
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any, NamedTuple
+
+import flax.linen as nn
+
+from kernel_space_jax.errors import UserError
+from kernel_space_jax.models import restorers
+from kernel_space_jax.models.kernel_space import KernelSpace
+from kernel_space_jax.models.lpips import LPIPS
+from kernel_space_jax.models.per_pixel.judge import Judge
+from kernel_space_jax.models.per_pixel.mender import Mender
+from kernel_space_jax.models.per_pixel.two_heads import TwoHeads
+from kernel_space_jax.models.priors import ImagePrior, KernelPrior
+from kernel_space_jax.models.vgg import VGG19
+from kernel_space_jax.weights.official import Official
+
+OTHERS: dict[str, type[nn.Module]] = {
+    "kernel_space": KernelSpace,
+    "kernel_prior": KernelPrior,
+    "image_prior": ImagePrior,
+    "two_heads": TwoHeads,
+    "judge": Judge,
+    "mender": Mender,
+    "vgg19": VGG19,
+    "lpips": LPIPS,
+}
+# What older weight files call a network.
+OLD_NAMES = {"restorer": "compact"}
+
+
+class Network(NamedTuple):
+    """A network by name, and the options that a preset of it fixes."""
+
+    name: str
+    module: type[nn.Module]
+    preset: dict[str, Any]
+
+
+def networks() -> dict[str, type[nn.Module]]:
+    """Every network that a weight file may hold."""
+    return OTHERS | restorers.NETWORKS
+
+
+def network(name: str) -> Network:
+    """The network of a name or of a preset, or a sentence that lists them."""
+    known = networks()
+    name = OLD_NAMES.get(name, name)
+    if name in known:
+        return Network(name, known[name], {})
+    if name in restorers.PRESETS:
+        preset = restorers.PRESETS[name]
+        return Network(preset.network, known[preset.network], preset.options)
+    names = ", ".join(sorted(known.keys() | restorers.PRESETS))
+    raise UserError(f"there is no architecture '{name}'; choose one of {names}")
+
+
+def network_name(module: nn.Module) -> str:
+    """What weight files call a module."""
+    for name, kind in networks().items():
+        if kind is type(module):
+            return name
+    raise UserError(
+        f"no weight file can hold a {type(module).__name__}: "
+        "it is not in the table of networks"
+    )
+
+
+def official(name: str) -> Official:
+    """How the official checkpoints of a network look; a sentence if it has none."""
+    if not _has_names(name):
+        raise UserError(
+            f"{name} is the project's own; no official weights belong to it"
+        )
+    return import_module(f"{__package__}.names.{name}").OFFICIAL
+
+
+def importable() -> list[str]:
+    """The networks with official weights, and their presets."""
+    named = [name for name in networks() if _has_names(name)]
+    presets = restorers.PRESETS.items()
+    return named + [
+        name for name, (network, *_) in presets if network in named and name != network
+    ]
+
+
+def _has_names(name: str) -> bool:
+    return find_spec(f"{__package__}.names.{name}") is not None
