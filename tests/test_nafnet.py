@@ -4,18 +4,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from commands import kernel_space_here
 from golden import Golden, by_torch_name, largest_difference, relative_error
 
+from kernel_space_jax import weights
+from kernel_space_jax.losses.pixel import psnr_loss
 from kernel_space_jax.models.restorers import restorer
 from kernel_space_jax.weights import from_torch
 
 FORWARD = 1e-4  # largest difference of an output, f32
-
-
-def psnr_loss(x, gt):
-    """The mean over images of 10 log10 of the mean square error."""
-    errors = jnp.mean((x - gt) ** 2, (1, 2, 3))
-    return jnp.mean(10 / jnp.log(10) * jnp.log(errors + 1e-8))
 
 
 @pytest.fixture(scope="module")
@@ -95,3 +92,16 @@ def test_published_width_agrees():
     assert module == restorer("nafnet-32")
     x = run(module, variables, golden.image("in/x_64x96"))
     assert largest_difference(x, golden.image("out/y_64x96")) < FORWARD
+
+
+def test_a_program_runs_without_the_package(small, tmp_path):
+    golden, module, variables = small
+    file, program = tmp_path / "nafnet.safetensors", tmp_path / "nafnet.bin"
+    weights.write(file, module, variables, origin="a golden", licence="CC0-1.0")
+    done = kernel_space_here(
+        "export-program", file, "-o", program, "--size", 64, "--platforms", "cpu,tpu"
+    )
+    assert done.returncode == 0, done.stderr
+    y = jnp.tile(golden.image("in/x_64x64"), (3, 1, 1, 1))
+    x = jax.export.deserialize(bytearray(program.read_bytes())).call(y)
+    assert largest_difference(x[1:2], golden.image("out/y_64x64")) < FORWARD

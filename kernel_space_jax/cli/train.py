@@ -82,8 +82,11 @@ def export(
 @app.command("export-program")
 def export_program(
     file: Annotated[Path, typer.Argument(help="A weight file.")],
-    method: Annotated[str, typer.Argument(help="blur, extract, or another method.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="The file to write.")],
+    method: Annotated[
+        str | None,
+        typer.Argument(help="Of a kernel space, blur or extract; a restorer has none."),
+    ] = None,
     size: Annotated[int, typer.Option(help="Pixels a side of the images.")] = 256,
     platforms: Annotated[str, typer.Option(help="Any of cpu,cuda,tpu.")] = "cpu",
 ) -> None:
@@ -93,4 +96,5 @@ def export_program(
     count = export_stablehlo(
         file, method, output, size=size, platforms=platforms.split(",")
     )
-    out.print(f"{escape(str(output))}: {method}, {count:,} bytes")
+    what = f"{method}, " if method else ""
+    out.print(f"{escape(str(output))}: {what}{count:,} bytes")

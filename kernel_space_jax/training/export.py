@@ -69,10 +69,16 @@ def export_weights(
 
 
 def export_stablehlo(
-    file: Path, method: str, output: Path, *, size: int = 256, platforms: list[str]
+    file: Path,
+    method: str | None,
+    output: Path,
+    *,
+    size: int = 256,
+    platforms: list[str],
 ) -> int:
     """Writes `method` of a weight file for images (n, size, size, 3), any n.
 
+    Without a method it is the network's answer to images, as a restorer's.
     Load with `jax.export.deserialize(bytes).call(...)`. Returns the bytes written.
     """
     from jax import export
@@ -84,16 +90,18 @@ def export_stablehlo(
     if isinstance(module, KernelSpace):
         grid = max(module.least_grid, -(-size // STRIDE))
         code = jax.ShapeDtypeStruct((n, grid, grid, module.code_width), jnp.float32)
-        arguments.append({"blur": code}.get(method, images))
-    if not callable(getattr(module, method, None)):
+        arguments.append(code if method == "blur" else images)
+    if method is None and isinstance(module, KernelSpace):
+        raise UserError("a kernel space has several methods; name blur or extract")
+    if method is not None and not callable(getattr(module, method, None)):
         raise UserError(f"{type(module).__name__} has no method {method!r}")
     call = jax.jit(lambda *args: module.apply(variables, *args, method=method))
     try:
         program = export.export(call, platforms=platforms)(*arguments)
     except (TypeError, ValueError) as error:
-        raise UserError(
-            f"{method} cannot be exported: {str(error).splitlines()[0]}"
-        ) from None
+        reason = str(error).splitlines()[0]
+        what = method or "the network"
+        raise UserError(f"{what} cannot be exported: {reason}") from None
     data = program.serialize()
     write_whole(output, bytes(data))
     return len(data)
