@@ -85,8 +85,7 @@ def evaluate(
         data += f"{'&' if '?' in data else '?'}split={split}"
 
     def make(names: Sequence[str]) -> list[Method]:
-        made = [methods.named(name) for name in method or []]
-        made += [methods.from_weights(file) for file in weight_files or []]
+        made = methods.chosen(method or [], weight_files or [])
         return made + [from_folder(folder, names) for folder in results or []]
 
     if not (method or weight_files or results):
