@@ -14,7 +14,7 @@ import kernel_space_jax as ks
 from kernel_space_jax import images, weights
 from kernel_space_jax.cli.app import app, out, result_paths
 from kernel_space_jax.cli.trace import Trace
-from kernel_space_jax.deblur import Method, Option, deblur_all, methods
+from kernel_space_jax.deblur import Option, deblur_all, methods
 from kernel_space_jax.drawing import draw_field, draw_grid, kernel_picture
 from kernel_space_jax.operators import KernelField
 from kernel_space_jax.operators.camera import GAMMA
@@ -66,9 +66,10 @@ def _help(name: str) -> str:
         if option.default is not None and option.kind is not bool:
             defaults.setdefault(option.default, []).append(row.name)
     parts = [f"{', '.join(rows)}: {text}" for text, rows in says.items()]
-    for default, rows in defaults.items():
-        own = f" for {', '.join(rows)}" if len(defaults) > 1 else ""
-        parts.append(f"By default {default}{own}.")
+    if len(says) == 1 and defaults:
+        usual = max(defaults, key=lambda default: len(defaults[default]))
+        others = [f"{d} for {', '.join(r)}" for d, r in defaults.items() if d != usual]
+        parts.append(f"By default {'; '.join([str(usual), *others])}.")
     return " ".join(parts)
 
 
@@ -111,10 +112,10 @@ def deblur(
     ] = False,
     **options: Any,
 ) -> None:
-    """Take the blur out of photos: it is found in them, and undone.
+    """Take the blur out of photos.
 
-    Photos of one size are searched together. Ctrl-C ends a search early and writes the
-    best so far.
+    Searches and networks take photos of one size together. Ctrl-C ends a search early
+    and writes the best so far.
     """
     row = methods.find_method(method)
     given = {name: value for name, value in options.items() if value is not None}
@@ -131,10 +132,8 @@ def deblur(
     for photo in inputs:
         methods.settle(row, given, photo.pixels.shape)
     results = result_paths(photos, output)
-    together = (
-        _of_one_size(inputs) if row.together else [[i] for i in range(len(inputs))]
-    )
-    for group in together:
+    alone = [[i] for i in range(len(inputs))]
+    for group in _of_one_size(inputs) if row.together else alone:
         shown = Trace(keep=trace)
         heard: dict[str, Any] = {"watch": shown.watch} if watched else {}
         stack = np.stack([inputs[i].pixels for i in group])

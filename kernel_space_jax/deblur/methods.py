@@ -95,8 +95,10 @@ CAMERA = Option(
     f"Of the camera, 1 for linear photos; else {GAMMA}, but 1 of a grey photo.",
     check=at_least(LEAST_GAMMA, "gamma"),
 )
-# Its networks know no photo but a camera's.
-ANY_CAMERA = replace(CAMERA, help="Of the camera, 1 for linear photos.", default=GAMMA)
+# Networks of per-pixel kernels have learned from cameras' photos, in colour and grey.
+ANY_CAMERA = replace(
+    CAMERA, help=f"Of the camera, 1 for linear photos; else {GAMMA}.", default=GAMMA
+)
 TILING = Option(
     "tile",
     int,
