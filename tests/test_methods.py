@@ -121,6 +121,8 @@ def test_a_value_that_cannot_be(tmp_path, method, option, value, says):
 
 
 def test_help_derives_from_the_table():
+    named_there = kernel_space_here("evaluate", "--help").stdout
+    assert all(name in named_there for name in methods.table())
     text = " ".join(
         kernel_space_here("deblur", "--help").stdout.replace("│", "").split()
     )

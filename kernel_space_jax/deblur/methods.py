@@ -41,12 +41,10 @@ LEAST_GAMMA, LEAST_TILE = 0.1, 64
 # What options may be.
 
 
-def fits_photo(kernel_size: int | None, shape: Shape) -> None:
-    """An odd size of a kernel, no larger than half of the photo, or none."""
+def fits_photo(kernel_size: int, shape: Shape) -> None:
+    """An odd size of a kernel, no larger than half of the photo."""
     most = min(shape[:2]) // 2
-    if kernel_size is not None and (
-        kernel_size % 2 == 0 or not 3 <= kernel_size <= most
-    ):
+    if kernel_size % 2 == 0 or not 3 <= kernel_size <= most:
         raise UserError(
             f"a kernel of {kernel_size} pixels does not fit a photo of "
             f"{shape[1]}x{shape[0]}; give an odd size from 3 to {most}"
@@ -54,19 +52,18 @@ def fits_photo(kernel_size: int | None, shape: Shape) -> None:
 
 
 def at_least(least: float, what: str) -> Callable[[Any, Shape], None]:
-    """No less than this, or none."""
+    """No less than this."""
 
-    def check(value: float | None, shape: Shape) -> None:
-        if value is not None and not value >= least:
+    def check(value: float, shape: Shape) -> None:
+        if not value >= least:
             raise UserError(f"{what} is {value}; give {least} or more")
 
     return check
 
 
-def known_solver(solver: str | None, shape: Shape) -> None:
-    """The name of a non-blind solver, or none."""
-    if solver is not None:
-        find_solver(solver)
+def known_solver(solver: str, shape: Shape) -> None:
+    """The name of a non-blind solver."""
+    find_solver(solver)
 
 
 def known_preset(preset: str, shape: Shape) -> None:
@@ -74,9 +71,9 @@ def known_preset(preset: str, shape: Shape) -> None:
     presets.find_preset(preset)
 
 
-def of_vgg(vgg: Weights | None, shape: Shape) -> None:
-    """Weights of VGG19, or none."""
-    if vgg is not None and not isinstance(vgg.module, VGG19):
+def of_vgg(vgg: Weights, shape: Shape) -> None:
+    """Weights of VGG19."""
+    if not isinstance(vgg.module, VGG19):
         kind = type(vgg.module).__name__
         raise UserError(f"these weights are of a {kind}; vgg needs those of VGG19")
 
@@ -249,11 +246,18 @@ def refuse_lacking(
 
 
 def settle(method: Method, given: Mapping[str, Any], shape: Shape) -> dict[str, Any]:
-    """All options of a method for photos of a shape (H, W, C), checked."""
+    """All options of a method for photos of a shape (H, W, C), checked.
+
+    None is an option that is not given.
+    """
     refuse_lacking(method, given)
-    options = {o.name: given.get(o.name, o.default) for o in method.options}
+    options = {}
     for option in method.options:
-        option.check(options[option.name], shape)
+        value = given.get(option.name)
+        value = option.default if value is None else value
+        if value is not None:
+            option.check(value, shape)
+        options[option.name] = value
     return options
 
 

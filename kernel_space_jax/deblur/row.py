@@ -19,7 +19,8 @@ class Option:
 
     `kind` is the type of its value: int, float, str or bool, or `Weights`, which the
     command line reads from a file; an option of another kind is for Python alone.
-    `check` raises a `UserError` for a value, given the shape (H, W, C) of the photo.
+    `check` raises a `UserError` for a value that cannot be, by the shape (H, W, C) of
+    the photo; it is not asked about None, which is no value.
     `flag` is what the command line calls it, where that is not its name.
     """
 
