@@ -14,28 +14,50 @@ GAP = 1
 COLOUR = (1.0, 0.85, 0.3)
 
 
-@jax.jit
 def draw_field(field: KernelField, photo: Array) -> Array:
     """The kernels of a grid of pixels, each drawn where it acts: (N, H, W, 3).
 
-    Cells are as large as the kernels. A cell shows the kernel of the pixel in its
-    middle, as bright as its largest value allows, over the photo (N, H, W, 1 or 3),
+    Over the photo (N, H, W, 1 or 3), as `draw_grid` does.
+    """
+    size = photo.shape[1], photo.shape[2]
+    return draw_grid(kernels_at(field, *cell_middles(size, field.side)), photo)
+
+
+def cell_middles(
+    size: tuple[int, int], side: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """The rows and columns of the pixels in the middle of cells of that side.
+
+    The cells fill the middle of a photo of that size (H, W).
+    """
+    rows, columns = (
+        (n % length) // 2 + length // 2 + length * np.arange(n // length)
+        for n, length in zip(size, side, strict=True)
+    )
+    return rows, columns
+
+
+@jax.jit
+def kernels_at(field: KernelField, rows: Array, columns: Array) -> Array:
+    """The kernels of the pixels where these cross: (N, rows, columns, kh, kw)."""
+    masks = field.masks[:, rows[:, None], columns]
+    return jnp.einsum("nrcb,nbij->nrcij", masks, field.kernels)
+
+
+@jax.jit
+def draw_grid(kernels: Array, photo: Array) -> Array:
+    """Kernels (N, rows, columns, kh, kw), each drawn in its cell: (N, H, W, 3).
+
+    Each is as bright as its largest value allows, over the photo (N, H, W, 1 or 3),
     dimmed.
     """
-    kh, kw = field.side
+    _, rows, columns, kh, kw = kernels.shape
     height, width = photo.shape[1:3]
-    rows, columns = height // kh, width // kw
-    top, left = (height - rows * kh) // 2, (width - columns * kw) // 2
-    at = (
-        slice(None),
-        slice(top + kh // 2, top + rows * kh, kh),
-        slice(left + kw // 2, left + columns * kw, kw),
-    )
-    h = jnp.einsum("nrcb,nbij->nricj", field.masks[at], field.kernels)
-    h = h / jnp.maximum(h.max((2, 4), keepdims=True), 1e-12)
-    grid = h.reshape(len(photo), rows * kh, columns * kw)
-    sides = ((top, height - rows * kh - top), (left, width - columns * kw - left))
-    alpha = jnp.pad(grid, ((0, 0), *sides))[..., None]
+    bright = kernels / jnp.maximum(kernels.max((3, 4), keepdims=True), 1e-12)
+    cells = jnp.swapaxes(bright, 2, 3).reshape(len(photo), rows * kh, columns * kw)
+    more = (height - rows * kh, width - columns * kw)
+    sides = ((n // 2, n - n // 2) for n in more)
+    alpha = jnp.pad(cells, ((0, 0), *sides))[..., None]
     return (1 - alpha) * DIMMED * photo + alpha * jnp.asarray(COLOUR)
 
 

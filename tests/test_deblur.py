@@ -22,12 +22,12 @@ from kernel_space_jax import weights
 from kernel_space_jax.cli import app
 from kernel_space_jax.datasets import Record
 from kernel_space_jax.deblur import automatic
-from kernel_space_jax.deblur.per_pixel import believed, share_of_map
+from kernel_space_jax.deblur.field import believed, share_of_map
+from kernel_space_jax.deblur.view import prepare
 from kernel_space_jax.evaluation.methods import from_weights
 from kernel_space_jax.metrics import best_shift, psnr
 from kernel_space_jax.models.per_pixel.two_heads import TwoHeads
 from kernel_space_jax.operators import KernelField, uniform
-from kernel_space_jax.operators.camera import GAMMA
 from kernel_space_jax.solvers import half_quadratic
 from kernel_space_jax.solvers.per_pixel.found import FOUND_NOISE, decided, likeliest
 from kernel_space_jax.solvers.search import presets
@@ -113,8 +113,8 @@ def test_the_verbs_write_what_they_say(tmp_path, file):
         ("--weights FILE", "auto needs those of a Mender or Judge"),
         ("--method selfdeblur --preset slow", "no preset 'slow'"),
         ("--trace", "--trace shows a search"),
-        ("--method selfdeblur --gamma 2.2", "leave --gamma out"),
-        ("--solver half-quadratic", "is for --method basis"),
+        ("--method selfdeblur --gamma 2.2", "selfdeblur has no such option"),
+        ("--solver half-quadratic", "--solver is for the method basis"),
         ("--method kernel-space --weights FILE", "of a TwoHeads"),
     ],
 )
@@ -167,12 +167,13 @@ def test_two_kernels_are_not_taken_for_one(mapped):
     photo = ks.read(SHAKEN).pixels
     one = ks.deblur(photo)
     assert float(psnr(one.image[None], mapped.image[None])[0]) > 45
-    assert one.kernel.shape == (33, 33) and one.drawn is None
+    assert one.kernel.shape == (33, 33) and one.grid is None
     still = ks.read(SHARP).pixels
     half = photo.shape[1] // 2
     both = np.concatenate([photo[:, :half], still[:, half:]], 1)
     found = ks.deblur(both)
-    assert found.kernel is None and found.drawn.shape == both.shape
+    cells = (both.shape[0] // 33, both.shape[1] // 33, 33, 33)
+    assert found.kernel is None and found.grid.shape == cells
     # The half that stands still is left alone, the other is not made worse.
     assert (
         float(psnr(found.image[None, :, half + 16 :], still[None, :, half + 16 :])[0])
@@ -195,11 +196,11 @@ def test_where_the_judge_is_unsure_the_halves_of_the_photo_decide(mapped, monkey
     one = ks.deblur(photo)
     assert one.kernel is not None
     assert float(psnr(one.image[None], mapped.image[None])[0]) > 45
-    assert automatic.likeness(photo, one.kernel, GAMMA) > automatic.ALIKE
+    assert automatic.likeness(prepare(photo), one.kernel) > automatic.ALIKE
     # Upside down one half has another blur, and both look like photos all the same.
     half = photo.shape[1] // 2
     both = np.concatenate([photo[:, :half], photo[::-1, half:]], 1)
-    assert automatic.likeness(both, one.kernel, GAMMA) < 0.8
+    assert automatic.likeness(prepare(both), one.kernel) < 0.8
 
 
 def test_the_part_of_a_photo_that_has_the_last_kernel():

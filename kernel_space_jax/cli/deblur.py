@@ -1,5 +1,7 @@
 """Verbs that look for blur in photos, and take it out."""
 
+import inspect
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,79 +14,93 @@ import kernel_space_jax as ks
 from kernel_space_jax import images, weights
 from kernel_space_jax.cli.app import app, out, result_paths
 from kernel_space_jax.cli.trace import Trace
-from kernel_space_jax.deblur import (
-    METHODS,
-    SEARCHES,
-    SHIPPED,
-    SOLVERS,
-    TILE,
-    check_kernel_size,
-    check_method,
-    deblur_all,
-    find_solver,
-    shipped,
-)
-from kernel_space_jax.drawing import draw_field, kernel_picture
+from kernel_space_jax.deblur import Option, deblur_all, methods
+from kernel_space_jax.drawing import draw_field, draw_grid, kernel_picture
 from kernel_space_jax.operators import KernelField
 from kernel_space_jax.operators.camera import GAMMA
-from kernel_space_jax.solvers.search.presets import PRESETS, find_preset
 
 Photos = Annotated[list[Path], typer.Argument(help="Blurry photos.")]
-WEIGHTS_HELP = "Of a mender, judge or two-headed network; else the shipped mender."
 # Of the basis page: the height of a mixing map, the least width, and the most kernels.
 MAP_HEIGHT, PAGE_WIDTH, MOST_DRAWN = 60, 700, 30
+# The types of options that can be typed, and what is typed for them.
+TYPED = {int: int, float: float, str: str, bool: bool, ks.Weights: Path}
+
+
+def _with_options(verb: Callable[..., None]) -> Callable[..., None]:
+    """The verb with a parameter for each option of a method, None where not given."""
+    signature = inspect.signature(verb, eval_str=True)
+    own = [p for p in signature.parameters.values() if p.kind is not p.VAR_KEYWORD]
+    more = [
+        inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=None,
+            annotation=Annotated[
+                TYPED[option.kind] | None,
+                typer.Option(option.flags, help=_help(name)),
+            ],
+        )
+        for name, option in _typed().items()
+    ]
+    verb.__signature__ = signature.replace(parameters=own + more)  # type: ignore[attr-defined]
+    return verb
+
+
+def _typed() -> dict[str, Option]:
+    """The options of all methods that the command line has, by name."""
+    return {
+        option.name: option
+        for row in methods.table().values()
+        for option in row.options
+        if option.kind in TYPED
+    }
+
+
+def _help(name: str) -> str:
+    """What an option is, its default, and which methods have it."""
+    says: dict[str, list[str]] = {}
+    defaults: dict[Any, list[str]] = {}
+    for row in methods.with_option(name):
+        option = row.option(name)
+        says.setdefault(option.help, []).append(row.name)
+        if option.default is not None and option.kind is not bool:
+            defaults.setdefault(option.default, []).append(row.name)
+    parts = [f"{', '.join(rows)}: {text}" for text, rows in says.items()]
+    if len(says) == 1 and defaults:
+        usual = max(defaults, key=lambda default: len(defaults[default]))
+        others = [f"{d} for {', '.join(r)}" for d, r in defaults.items() if d != usual]
+        parts.append(f"By default {'; '.join([str(usual), *others])}.")
+    return " ".join(parts)
+
+
+def _methods_help() -> str:
+    rows = methods.table().values()
+    return "; ".join(f"{row.name}: {row.says}" for row in rows) + "."
+
+
+def _weights_help(*names: str) -> str:
+    """The weights that these methods take, or all methods."""
+    wanted: dict[str, list[str]] = {}
+    rows = [methods.find_method(name) for name in names or methods.table()]
+    for row in rows:
+        if row.networks:
+            kinds = " or ".join(kind.__name__ for kind in row.networks)
+            ships = f", by default the shipped {row.ships}" if row.ships else ""
+            wanted.setdefault(f"of a {kinds}{ships}", []).append(row.name)
+    return "; ".join(f"{', '.join(names)}: {of}" for of, names in wanted.items()) + "."
 
 
 @app.command()
+@_with_options
 def deblur(
     photos: Photos,
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder of results.")],
     method: Annotated[
-        str, typer.Option(help=f"How blur is found: {', '.join(METHODS)}.")
-    ] = METHODS[0],
+        str, typer.Option(help=f"How blur is taken out. {_methods_help()}")
+    ] = methods.DEFAULT,
     weight_file: Annotated[
-        Path | None,
-        typer.Option(
-            "--weights",
-            help="auto, basis: of a mender or a judge; basis: of a two-headed network. "
-            "kernel-space, nested: of a kernel space. The shipped ones by default.",
-        ),
+        Path | None, typer.Option("--weights", help=f"A weight file. {_weights_help()}")
     ] = None,
-    kernel_size: Annotated[
-        int | None,
-        typer.Option(help="The kernel's largest side; the best of several by default."),
-    ] = None,
-    preset: Annotated[
-        str, typer.Option(help=f"Searches: their cost, {', '.join(PRESETS)}.")
-    ] = "quick",
-    vgg_file: Annotated[
-        Path | None,
-        typer.Option(
-            "--vgg", help="kernel-space, nested: VGG19, for the published data term."
-        ),
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Searches: of their networks.")] = 0,
-    solver: Annotated[
-        str | None,
-        typer.Option(
-            help=f"basis: how x is found, {' or '.join(SOLVERS)}; by default as the "
-            "weights have learned, or by half-quadratic."
-        ),
-    ] = None,
-    gamma: Annotated[
-        float | None,
-        typer.Option(
-            min=0.1,
-            help="Of the camera, 1 for linear photos; by default "
-            f"{GAMMA}, but 1 of a grey photo unless for basis. Not for searches.",
-        ),
-    ] = None,
-    saturation: Annotated[
-        bool, typer.Option(help="basis: clipped pixels say only that they are bright.")
-    ] = True,
-    tile: Annotated[
-        int, typer.Option(min=256, help="Larger photos are cut to this, and blended.")
-    ] = TILE,
     sheet: Annotated[
         bool, typer.Option("--sheet", help="Also write NAME_sheet.png: what was found.")
     ] = False,
@@ -94,46 +110,37 @@ def deblur(
             "--trace", help="Searches: also write NAME_loss.png and NAME_frames.png."
         ),
     ] = False,
+    **options: Any,
 ) -> None:
-    """Take the blur out of photos: it is found in them, and undone.
+    """Take the blur out of photos.
 
-    Photos of one size are searched together. Ctrl-C ends a search early and writes the
-    best so far.
+    Searches and networks take photos of one size together. Ctrl-C ends a search early
+    and writes the best so far.
     """
-    if solver is not None:
-        find_solver(solver)
-    find_preset(preset)
-    network = weights.load(weight_file) if weight_file else shipped(method)
-    check_method(method, network)
-    if trace and method not in SEARCHES:
+    row = methods.find_method(method)
+    given = {name: value for name, value in options.items() if value is not None}
+    methods.refuse_lacking(row, given, flags=True)
+    watched = row.has("watch")
+    if trace and not watched:
         raise ks.UserError(f"--trace shows a search; {method} is none")
-    if gamma is not None and method in SEARCHES:
-        raise ks.UserError(f"{method} takes a photo to be linear; leave --gamma out")
-    if solver is not None and method != "basis":
-        raise ks.UserError(f"--solver is for --method basis; {method} has its own")
+    network = weights.load(weight_file) if weight_file else None
+    network = methods.network_of(row, network)
+    for name, value in given.items():
+        if row.option(name).kind is ks.Weights:
+            given[name] = weights.load(value)
     inputs = [ks.read(photo) for photo in photos]
-    options: dict[str, Any] = {"tile": tile}
-    if gamma is not None:
-        options["gamma"] = gamma
-    if method == "basis":
-        options |= {"solver": solver, "saturates": saturation}
-    else:
-        options["kernel_size"] = kernel_size
-        for photo in inputs:
-            check_kernel_size(photo.pixels, kernel_size)
-    if method in SEARCHES:
-        options |= {"preset": preset, "seed": seed}
-        options["vgg"] = weights.load(vgg_file) if vgg_file else None
-    results, every = result_paths(photos, output), range(len(photos))
-    together = _of_one_size(inputs) if method in SEARCHES else [[i] for i in every]
-    for group in together:
+    for photo in inputs:
+        methods.settle(row, given, photo.pixels.shape)
+    results = result_paths(photos, output)
+    alone = [[i] for i in range(len(inputs))]
+    for group in _of_one_size(inputs) if row.together else alone:
         shown = Trace(keep=trace)
-        heard: dict[str, Any] = {"tell": shown.tell}
-        if method in SEARCHES:
-            heard["watch"] = shown.watch
+        heard: dict[str, Any] = {"watch": shown.watch} if watched else {}
         stack = np.stack([inputs[i].pixels for i in group])
         with shown.bar:
-            found = deblur_all(stack, method, weights=network, **options, **heard)
+            found = deblur_all(
+                stack, method, weights=network, tell=shown.tell, **given, **heard
+            )
         for place, i in enumerate(group):
             ks.write(results[i], inputs[i]._replace(pixels=found[place].image))
             note = " (sharp already; --kernel-size N looks for a blur all the same)"
@@ -158,8 +165,9 @@ def _write_sheet(path: Path, photo: np.ndarray, found: ks.Deblurred) -> None:
     pictures = {"photo": photo, "deblurred": found.image}
     if found.kernel is not None:
         pictures["kernel"] = kernel_picture(found.kernel)
-    if found.drawn is not None:
-        pictures["its kernels"] = found.drawn
+    if found.grid is not None:
+        drawn = draw_grid(jnp.asarray(found.grid)[None], jnp.asarray(photo)[None])
+        pictures["its kernels"] = np.asarray(drawn[0])
     page = images.contact_sheet(list(pictures.values()), list(pictures))
     name = path.with_name(f"{path.stem}_sheet.png")
     ks.write(name, ks.Photo(page))
@@ -170,9 +178,10 @@ def _write_sheet(path: Path, photo: np.ndarray, found: ks.Deblurred) -> None:
 def kernels(
     photo: Annotated[Path, typer.Argument(help="A blurry photo.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="The picture.")],
-    weight_file: Annotated[Path, typer.Option("--weights", help=WEIGHTS_HELP)] = Path(
-        SHIPPED["basis"]
-    ),
+    weight_file: Annotated[
+        Path | None,
+        typer.Option("--weights", help=f"A weight file. {_weights_help('basis')}"),
+    ] = None,
     gamma: Annotated[
         float, typer.Option(min=0.1, help="Of the camera, 1 for linear photos.")
     ] = GAMMA,
@@ -183,7 +192,9 @@ def kernels(
     all numbers are in a .npz of the same name: kernels (B, k, k) and masks (H, W, B).
     """
     images.check_suffix(output)
-    network = weights.load(weight_file)
+    given = weights.load(weight_file) if weight_file else None
+    network = methods.network_of(methods.find_method("basis"), given)
+    assert network is not None
     pixels = ks.read(photo).pixels
     field = ks.find_field(pixels, network, gamma)
     drawn = _drawn(pixels, field)

@@ -13,15 +13,24 @@ from rich.progress import Progress
 import kernel_space_jax as ks
 from kernel_space_jax import weights
 from kernel_space_jax.cli.app import app, err, out
+from kernel_space_jax.deblur import methods
 
 Data = Annotated[
     str, typer.Option("--data", help="The data set, NAME:PATH?option=value.")
 ]
 Names = Annotated[
-    list[str] | None, typer.Option("--method", help="A method of the project.")
+    list[str] | None,
+    typer.Option(
+        "--method",
+        help=f"One of {', '.join(methods.table())}; a search with its cost, such as "
+        "nested-full; or one that knows more than the photo, such as known-kernel.",
+    ),
 ]
 WeightFiles = Annotated[
-    list[Path] | None, typer.Option("--weights", help="A weight file of a restorer.")
+    list[Path] | None,
+    typer.Option(
+        "--weights", help="Of a restorer, a network of basis, or a kernel space."
+    ),
 ]
 Results = Annotated[
     list[str] | None,
@@ -75,9 +84,10 @@ def evaluate(
     after an interruption, or with one more method: it goes on where it was.
     """
     # Slow to import, and no other verb needs it.
-    from kernel_space_jax.evaluation import Method, Settings, methods
+    from kernel_space_jax.evaluation import Method, Settings
     from kernel_space_jax.evaluation import evaluate as run
     from kernel_space_jax.evaluation.curves import write_sweep
+    from kernel_space_jax.evaluation.methods import chosen
     from kernel_space_jax.evaluation.results import from_folder
     from kernel_space_jax.evaluation.tables import put_section, write_all
 
@@ -85,8 +95,7 @@ def evaluate(
         data += f"{'&' if '?' in data else '?'}split={split}"
 
     def make(names: Sequence[str]) -> list[Method]:
-        made = [methods.named(name) for name in method or []]
-        made += [methods.from_weights(file) for file in weight_files or []]
+        made = chosen(method or [], weight_files or [])
         return made + [from_folder(folder, names) for folder in results or []]
 
     if not (method or weight_files or results):

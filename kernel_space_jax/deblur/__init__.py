@@ -1,64 +1,33 @@
 """Photos in, sharp photos out: what `kernel-space deblur` and `kernels` call.
 
-A blind method finds k in y alone:
+`methods.py` is the table of the methods, and each way has its file:
 
-    auto            map or basis, as the photo has it (automatic.py)
-    map             one kernel for the whole photo, coarse to fine (uniform.py)
-    map-local       one for each tile of the photo, found in the same way
-    basis           a network says how each pixel was blurred (per_pixel.py)
-    selfdeblur, pixel-kernel, kernel-space, nested
-                    x and k searched together, with priors (by_search.py)
+    automatic.py    one kernel for the photo or one for each pixel, as it has them
+    uniform.py      one kernel for the whole photo, or for each tile
+    field.py, per_pixel.py
+                    a network says how each pixel was blurred
+    by_search.py    x and k searched together, with priors
+    by_network.py   a restorer network, in one pass
+
+A photo enters as a `View` (view.py), and comes back as a `Deblurred` (result.py).
 """
 
-from kernel_space_jax.deblur.automatic import deblur_automatically
-from kernel_space_jax.deblur.by_search import (
-    LEARNED,
-    SEARCHES,
-    Glimpse,
-    deblur_by_search,
-)
-from kernel_space_jax.deblur.per_pixel import (
-    FINDERS,
-    SOLVERS,
-    deblur_per_pixel,
-    find_field,
-    find_solver,
-)
-from kernel_space_jax.deblur.photos import (
-    METHODS,
-    SHIPPED,
-    check_method,
-    deblur,
-    deblur_all,
-    shipped,
-)
-from kernel_space_jax.deblur.result import TILE, Deblurred
-from kernel_space_jax.deblur.uniform import (
-    check_kernel_size,
-    deblur_locally,
-    deblur_uniform,
-)
+from kernel_space_jax.deblur.by_search import Glimpse
+from kernel_space_jax.deblur.field import find_field
+from kernel_space_jax.deblur.methods import METHODS
+from kernel_space_jax.deblur.photos import deblur, deblur_all
+from kernel_space_jax.deblur.result import Deblurred
+from kernel_space_jax.deblur.row import Method, Option
+from kernel_space_jax.deblur.view import View
 
 __all__ = [
-    "FINDERS",
-    "LEARNED",
     "METHODS",
-    "SEARCHES",
-    "SHIPPED",
-    "SOLVERS",
-    "TILE",
     "Deblurred",
     "Glimpse",
-    "check_kernel_size",
-    "check_method",
+    "Method",
+    "Option",
+    "View",
     "deblur",
     "deblur_all",
-    "deblur_automatically",
-    "deblur_by_search",
-    "deblur_locally",
-    "deblur_per_pixel",
-    "deblur_uniform",
     "find_field",
-    "find_solver",
-    "shipped",
 ]

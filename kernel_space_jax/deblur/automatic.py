@@ -10,22 +10,13 @@ from a sensor, is map's.
 
 from itertools import combinations
 
-import numpy as np
 from jax import Array
 
-from kernel_space_jax.deblur.per_pixel import (
-    deblur_per_pixel,
-    judged,
-    share_of_map,
-)
-from kernel_space_jax.deblur.result import TILE, Deblurred, Tell, checked, silent
-from kernel_space_jax.deblur.uniform import (
-    camera_gamma,
-    deblur_uniform,
-    kernel_of_middle,
-    middle,
-    undo,
-)
+from kernel_space_jax.deblur.field import judged, share_of_map
+from kernel_space_jax.deblur.per_pixel import deblur_per_pixel
+from kernel_space_jax.deblur.result import TILE, Deblurred, Tell, silent
+from kernel_space_jax.deblur.uniform import deblur_uniform, kernel_of_middle, undo
+from kernel_space_jax.deblur.view import View
 from kernel_space_jax.metrics import kernel_similarity
 from kernel_space_jax.weights import Weights
 
@@ -43,42 +34,34 @@ ALIKE = 0.9
 
 
 def deblur_automatically(
-    photo: np.ndarray,
-    network: Weights,
+    photo: View,
     *,
+    network: Weights,
     kernel_size: int | None = None,
-    gamma: float | None = None,
     tile: int = TILE,
     tell: Tell = silent,
 ) -> Deblurred:
-    """The sharp image behind a photo (H, W, C) in [0, 1], by `map` or by `basis`.
+    """The sharp image behind a photo, by `map` or by `basis`.
 
-    The weights are those of a Mender or a Judge; `gamma` is the camera's, by default
-    as `deblur_uniform` says. A `kernel_size` asks for one kernel.
+    The weights are those of a Mender or a Judge. A `kernel_size` asks for one kernel.
     """
-    if kernel_size is not None or photo.shape[-1] < 3:
-        return deblur_uniform(photo, kernel_size, gamma=gamma, tile=tile, tell=tell)
-    photo = checked(photo)
-    gamma = camera_gamma(photo, gamma)
-    field = judged(middle(photo, tile), network, gamma)
+    if kernel_size is not None or photo.channels == 1:
+        return deblur_uniform(photo, kernel_size=kernel_size, tile=tile, tell=tell)
+    field = judged(photo.middle(tile), network)
     h, share = field.kernels[0, -1], share_of_map(field)
     unsure = SOMEWHERE < share <= EVERYWHERE
-    if share > EVERYWHERE or (unsure and likeness(photo, h, gamma) > ALIKE):
-        image = undo(photo, h, gamma=gamma, tile=tile, tell=tell)
-        return Deblurred(image, np.asarray(h))
-    return deblur_per_pixel(
-        photo, network, gamma=gamma, tile=tile, tell=tell, first=field
-    )
+    if share > EVERYWHERE or (unsure and likeness(photo, h) > ALIKE):
+        return undo(photo, h, tile=tile, tell=tell)
+    return deblur_per_pixel(photo, network=network, first=field, tile=tile, tell=tell)
 
 
-def likeness(photo: np.ndarray, h: Array, gamma: float) -> float:
+def likeness(photo: View, h: Array) -> float:
     """How alike h (size, size) and the kernels of the photo's halves are, from 0 to 1.
 
     The least `kernel_similarity` of any two. The halves are left and right: above and
     below photos differ, and a sky shows no kernel.
     """
-    halves = np.array_split(photo, 2, axis=1)
-    kernels = [h, *(kernel_of_middle(half, gamma=gamma) for half in halves)]
+    kernels = [h, *map(kernel_of_middle, photo.halves())]
     return min(
         float(kernel_similarity(one[None], other[None])[0])
         for one, other in combinations(kernels, 2)

@@ -9,29 +9,28 @@ blur is one kernel, that is the kernel found, or that of `map` where it is to be
 believed more.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from kernel_space_jax.deblur.result import TILE, Deblurred, Tell, checked, silent
-from kernel_space_jax.deblur.uniform import check_kernel_size, middle, undo
+from kernel_space_jax.deblur.result import TILE, Deblurred, Tell, silent
+from kernel_space_jax.deblur.uniform import undo
+from kernel_space_jax.deblur.view import View
 from kernel_space_jax.images import match_channels
 from kernel_space_jax.solvers import blind_map, restore
 from kernel_space_jax.solvers.search import blind_search, presets
 from kernel_space_jax.solvers.search.batch import spread
-from kernel_space_jax.solvers.search.blind_search import Found, Search, Start
+from kernel_space_jax.solvers.search.blind_search import Found, Nested, Search, Start
 from kernel_space_jax.solvers.search.descent import restore_under
 from kernel_space_jax.solvers.tiles import join, tiles
 from kernel_space_jax.solvers.uniform.map_doubt import doubt
 from kernel_space_jax.weights import Weights
 
-SEARCHES = ("selfdeblur", "pixel-kernel", "kernel-space", "nested")
-LEARNED = ("kernel-space", "nested")
 # The side of what a search looks at: of the middle, and of a tile.
 SIDE, OVERLAP = 256, 64
 # How often a search is looked at from outside.
@@ -53,46 +52,85 @@ class Glimpse(NamedTuple):
 Watch = Callable[[Glimpse], None]
 
 
-def deblur_by_search(
-    photos: np.ndarray,
-    method: str,
+def unwatched(glimpse: Glimpse) -> None:
+    """Nobody looks."""
+
+
+def search_kernels(
+    photos: Sequence[View],
     *,
+    make: Callable[[tuple[int, ...], int, presets.Preset], Search],
     preset: str = "quick",
-    space: Weights | None = None,
-    vgg: Weights | None = None,
     kernel_size: int | None = None,
     seed: int = 0,
     tile: int = TILE,
-    watch: Watch = lambda glimpse: None,
+    watch: Watch = unwatched,
     tell: Tell = silent,
 ) -> list[Deblurred]:
-    """The sharp images behind photos (n, H, W, C) in [0, 1], solved at once.
+    """The sharp images behind photos of one size under one kernel each, found at once.
 
-    `space` are the weights of a kernel space, for the methods that need one, and `vgg`
-    those of VGG19 for the published data term. Interrupting it (Ctrl-C) is no error:
-    the best so far comes back.
+    `make` sets the search up, for a shape, a size of kernels and a preset. Interrupting
+    it (Ctrl-C) is no error: the best so far comes back.
     """
     plan = presets.find_preset(preset)
-    check_kernel_size(photos[0], kernel_size)
-    photos = np.stack([checked(photo) for photo in photos])
-    if method in LEARNED:
-        assert space is not None
-        return _in_space(photos, method, plan, space, vgg, kernel_size, seed, watch)
-    grey = photos.mean(-1, keepdims=True)
-    y = jnp.stack([jnp.asarray(middle(photo, SIDE)) for photo in grey])
+    grey = [View(p.y.mean(-1, keepdims=True), p.gamma).middle(SIDE) for p in photos]
+    y = jnp.stack([jnp.asarray(part.y) for part in grey])
     starts = _starts(y, kernel_size)
     assert starts.k is not None
-    make = presets.self_deblur if method == "selfdeblur" else presets.pixel_kernel
     found = _run(make(y[:1].shape, starts.k.shape[-1], plan), y, starts, seed, watch)
     # Where `map` was right already, a short search leads away from it; and what it
     # says to be sharp, each search would find some blur in.
     better = (doubt(y, found.k) < doubt(y, starts.k)) & (starts.k.max((1, 2)) < 1)
     kernels = jnp.where(better[:, None, None], found.k, starts.k)
+    return [
+        undo(photo, kernels[i], tile=tile, tell=tell)._replace(**_way(found, i))
+        for i, photo in enumerate(photos)
+    ]
+
+
+def search_codes(
+    photos: Sequence[View],
+    *,
+    network: Weights,
+    nested: Nested | None = None,
+    preset: str = "quick",
+    vgg: Weights | None = None,
+    kernel_size: int | None = None,
+    seed: int = 0,
+    watch: Watch = unwatched,
+    tell: Tell = silent,
+) -> list[Deblurred]:
+    """The same under the codes of a kernel space, whose weights `network` is.
+
+    `vgg` are the weights of VGG19, for the published data term; `nested` asks for the
+    search of k inside that of x. Large photos are searched in tiles.
+    """
+    plan = presets.find_preset(preset)
+    colour = np.stack([match_channels(photo.y, 3) for photo in photos])
+    places = tiles(colour.shape[1:3], SIDE, OVERLAP)
+    cut = [photo[p.rows, p.columns] for photo in colour for p in places]
+    y = jnp.asarray(np.stack(cut))
+    search = presets.kernel_space(network, y[:1].shape, plan, vgg=vgg, nested=nested)
+    x, h = _starts(y, kernel_size)
+    assert x is not None and h is not None
+    reach = h.shape[-1] // 2
+    x = x[:, :, reach:-reach, reach:-reach]
+    extract = jax.jit(partial(search.operator.module.apply, method="extract"))  # type: ignore[attr-defined]
+    code, _ = extract(network.variables, x[:, 0], y)
+    found = _run(search, y, Start(x, code[:, None]), seed, watch)
+    # The code between the image found and the photo is one that the space makes; the
+    # code found explains the photo best. Half of each restored crops of Kodak best.
+    code, _ = extract(network.variables, jnp.clip(found.x[:, 0], 0, 1), y)
+    code = (code + found.k[:, 0]) / 2
+    x = _restore(search.operator, y[:, None], code[:, None])
     results = []
-    for i, photo in enumerate(photos):
-        h = kernels[i]
-        image = undo(photo, h, tile=tile, tell=tell)
-        results.append(_answer(found, i, image, np.asarray(h)))
+    for i in range(len(photos)):
+        here = slice(i * len(places), (i + 1) * len(places))
+        image = join(list(np.asarray(x[here, 0])), places, colour[i].shape, OVERLAP)
+        image = match_channels(np.clip(image, 0, 1), photos[i].channels)
+        worst = i * len(places) + int(np.argmax(np.asarray(found.value[here])))
+        results.append(Deblurred(image, **_way(found, worst)))
+        tell(i + 1, len(photos))
     return results
 
 
@@ -103,44 +141,6 @@ def _starts(y: Array, kernel_size: int | None) -> Start:
     x = jnp.clip(restore(y, h), 0, 1)
     sides = ((0, 0), (reach, reach), (reach, reach), (0, 0))
     return Start(jnp.pad(x, sides, mode="edge")[:, None], h)
-
-
-def _in_space(
-    photos: np.ndarray,
-    method: str,
-    plan: presets.Preset,
-    space: Weights,
-    vgg: Weights | None,
-    kernel_size: int | None,
-    seed: int,
-    watch: Watch,
-) -> list[Deblurred]:
-    colour = np.stack([match_channels(photo, 3) for photo in photos])
-    places = tiles(colour.shape[1:3], SIDE, OVERLAP)
-    cut = [photo[p.rows, p.columns] for photo in colour for p in places]
-    y = jnp.asarray(np.stack(cut))
-    nested = presets.Nested() if method == "nested" else None
-    search = presets.kernel_space(space, y[:1].shape, plan, vgg=vgg, nested=nested)
-    x, h = _starts(y, kernel_size)
-    assert x is not None and h is not None
-    reach = h.shape[-1] // 2
-    x = x[:, :, reach:-reach, reach:-reach]
-    extract = jax.jit(partial(search.operator.module.apply, method="extract"))  # type: ignore[attr-defined]
-    code, _ = extract(space.variables, x[:, 0], y)
-    found = _run(search, y, Start(x, code[:, None]), seed, watch)
-    # The code between the image found and the photo is one that the space makes; the
-    # code found explains the photo best. Half of each restored crops of Kodak best.
-    code, _ = extract(space.variables, jnp.clip(found.x[:, 0], 0, 1), y)
-    code = (code + found.k[:, 0]) / 2
-    x = _restore(search.operator, y[:, None], code[:, None])
-    results = []
-    for i in range(len(photos)):
-        here = slice(i * len(places), (i + 1) * len(places))
-        image = join(list(np.asarray(x[here, 0])), places, colour[i].shape, OVERLAP)
-        image = match_channels(np.clip(image, 0, 1), photos.shape[-1])
-        worst = i * len(places) + int(np.argmax(np.asarray(found.value[here])))
-        results.append(_answer(found, worst, image, None))
-    return results
 
 
 _begin = spread(blind_search.begin)
@@ -173,7 +173,6 @@ def _run(search: Search, y: Array, starts: Start, seed: int, watch: Watch) -> Fo
     return _finish(search, y, state)
 
 
-def _answer(
-    found: Found, i: int, image: np.ndarray, kernel: np.ndarray | None
-) -> Deblurred:
-    return Deblurred(image, kernel, np.asarray(found.loss[i]), int(found.steps[i]))
+def _way(found: Found, i: int) -> dict[str, Any]:
+    """The way of one search of many: its losses and its steps."""
+    return {"loss": np.asarray(found.loss[i]), "steps": int(found.steps[i])}

@@ -4,54 +4,34 @@ from typing import Any
 
 import numpy as np
 
-from kernel_space_jax.deblur.automatic import deblur_automatically
-from kernel_space_jax.deblur.by_search import LEARNED, SEARCHES, deblur_by_search
-from kernel_space_jax.deblur.per_pixel import FINDERS, deblur_per_pixel
-from kernel_space_jax.deblur.result import Deblurred
-from kernel_space_jax.deblur.uniform import deblur_locally, deblur_uniform
-from kernel_space_jax.errors import UserError
-from kernel_space_jax.models.kernel_space import KernelSpace
-from kernel_space_jax.models.per_pixel.judge import Judge
-from kernel_space_jax.models.per_pixel.mender import Mender
-from kernel_space_jax.weights import Weights, load
-
-METHODS = ("auto", "map", "map-local", "basis", *SEARCHES)
-# The networks that each method may have, of which it needs one.
-NETWORKS = {
-    "auto": (Mender, Judge),
-    "basis": FINDERS,
-    **dict.fromkeys(LEARNED, (KernelSpace,)),
-}
-# The weights that come with the package for it.
-SHIPPED = {
-    "auto": "mender",
-    "basis": "mender",
-    **dict.fromkeys(LEARNED, "kernel-space"),
-}
+from kernel_space_jax.deblur.methods import DEFAULT, find_method, network_of, settle
+from kernel_space_jax.deblur.result import Deblurred, Tell, silent
+from kernel_space_jax.deblur.view import prepare
+from kernel_space_jax.weights import Weights
 
 
 def deblur(
     photos: np.ndarray,
-    method: str = METHODS[0],
+    method: str = DEFAULT,
     *,
     weights: Weights | None = None,
+    tell: Tell = silent,
     **options: Any,
 ) -> Deblurred:
     """The sharp image behind a photo (H, W, C) in [0, 1], or those behind (n, H, W, C).
 
-    What is found of a stack is stacked too. `weights` are those of the network that
-    the method needs, by default the shipped ones: a mender or a judge for auto and
-    basis, a two-headed network for basis, a kernel space for kernel-space and nested.
-    Options are those of `deblur_automatically`, `deblur_uniform`, `deblur_locally`,
-    `deblur_per_pixel` and `deblur_by_search`.
+    What is found of a stack is stacked too. Methods, the networks whose `weights` they
+    take, and their options are those of the table in `deblur/methods.py`; an option
+    that a method lacks is refused. `tell` hears how much is done, of how much.
     """
-    if photos.ndim == 3:
-        return deblur_all(photos[None], method, weights=weights, **options)[0]
-    columns = zip(*deblur_all(photos, method, weights=weights, **options), strict=True)
+    stack = photos if photos.ndim == 4 else photos[None]
+    found = deblur_all(stack, method, weights=weights, tell=tell, **options)
+    if stack is not photos:
+        return found[0]
     return Deblurred(
         *(
             None if any(value is None for value in values) else np.stack(values)
-            for values in columns
+            for values in zip(*found, strict=True)
         )  # type: ignore[arg-type]
     )
 
@@ -61,40 +41,18 @@ def deblur_all(
     method: str,
     *,
     weights: Weights | None = None,
+    tell: Tell = silent,
     **options: Any,
 ) -> list[Deblurred]:
-    """The sharp images behind photos (n, H, W, C), one by one or searched together."""
-    weights = weights or shipped(method)
-    check_method(method, weights)
-    if method in SEARCHES:
-        return deblur_by_search(photos, method, space=weights, **options)
-    if weights is None:
-        find = deblur_locally if method == "map-local" else deblur_uniform
-        return [find(photo, **options) for photo in photos]
-    ask = deblur_automatically if method == "auto" else deblur_per_pixel
-    return [ask(photo, weights, **options) for photo in photos]
-
-
-def shipped(method: str) -> Weights | None:
-    """The weights that come with the package for a method, where it needs any."""
-    return load(SHIPPED[method]) if method in SHIPPED else None
-
-
-def check_method(method: str, weights: Weights | None) -> None:
-    """A `UserError` for a method that does not exist, or has not what it needs."""
-    if method not in METHODS:
-        known = ", ".join(METHODS)
-        raise UserError(f"there is no method '{method}'; choose one of {known}")
-    wanted = NETWORKS.get(method)
-    if wanted is None and weights is not None:
-        raise UserError(f"the method {method} uses no weights")
-    if wanted is None:
-        return
-    names = " or ".join(kind.__name__ for kind in wanted)
-    if weights is None:
-        raise UserError(f"the method {method} needs the weights of a {names}")
-    if not isinstance(weights.module, wanted):
-        raise UserError(
-            f"these weights are of a {type(weights.module).__name__}; "
-            f"the method {method} needs those of a {names}"
-        )
+    """The sharp images behind photos (n, H, W, C), one by one or together."""
+    row = find_method(method)
+    given: dict[str, Any] = settle(row, options, photos.shape[1:])
+    network = network_of(row, weights)
+    if network is not None:
+        given["network"] = network
+    # A method without the option takes the numbers of a photo for its light.
+    gamma = given.pop("gamma", 1.0)
+    views = [prepare(photo, gamma) for photo in photos]
+    if row.together:
+        return row.run(views, tell=tell, **given)
+    return [row.run(view, tell=tell, **given) for view in views]

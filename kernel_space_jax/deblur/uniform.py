@@ -4,28 +4,19 @@
 Both look for it in light, y^gamma.
 """
 
-import os
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from kernel_space_jax.deblur.result import (
-    OVERLAP,
-    TILE,
-    Deblurred,
-    Tell,
-    checked,
-    silent,
-)
-from kernel_space_jax.errors import UserError
+from kernel_space_jax.deblur.result import OVERLAP, TILE, Deblurred, Tell, silent
+from kernel_space_jax.deblur.view import View
 from kernel_space_jax.operators import KernelField
-from kernel_space_jax.operators.camera import GAMMA, to_light
+from kernel_space_jax.operators.camera import to_light
 from kernel_space_jax.solvers import blind_map, half_quadratic, restore
 from kernel_space_jax.solvers.per_pixel.richardson_lucy import photo_noise
-from kernel_space_jax.solvers.tiles import blend, join, tiles
+from kernel_space_jax.solvers.tiles import Tile, blend, join, side_by_side, tiles
 from kernel_space_jax.solvers.uniform.blind_map import blind_near
 from kernel_space_jax.solvers.uniform.map_doubt import doubt, sharp_left
 from kernel_space_jax.solvers.uniform.non_blind import noise_strength
@@ -46,86 +37,62 @@ LEAST_NOISE = 0.02
 
 
 def deblur_uniform(
-    photo: np.ndarray,
-    kernel_size: int | None = None,
+    photo: View,
     *,
-    gamma: float | None = None,
+    kernel_size: int | None = None,
     tile: int = TILE,
     tell: Tell = silent,
 ) -> Deblurred:
-    """The sharp image behind a photo (H, W, C) in [0, 1], one kernel for all pixels.
+    """The sharp image behind a photo, one kernel for all pixels.
 
     The kernel is no larger than `kernel_size` pixels, an odd number, and is found in
     the middle of the photo; without a size, the best of several is taken, and a photo
-    that is sharp comes back as it is, with the kernel that does nothing. `gamma` is the
-    camera's: by default the usual one for a photo in colour, and 1 for a grey one,
-    which may as well come straight from a sensor.
+    that is sharp comes back as it is, with the kernel that does nothing.
     """
-    check_kernel_size(photo, kernel_size)
-    photo = checked(photo)
-    gamma = camera_gamma(photo, gamma)
-    h = kernel_of_middle(photo, kernel_size, gamma)
-    image = undo(photo, h, gamma=gamma, tile=tile, tell=tell)
-    return Deblurred(image, np.asarray(h))
+    return undo(photo, kernel_of_middle(photo, kernel_size), tile=tile, tell=tell)
 
 
-def kernel_of_middle(
-    photo: np.ndarray, kernel_size: int | None = None, gamma: float = 1.0
-) -> Array:
-    """The kernel (size, size) that `map` finds in the middle of a photo (H, W, C)."""
-    y = jnp.asarray(middle(photo, MAP_SIDE))[None]
-    return blind_map(y, kernel_size, gamma=gamma).h[0]
+def kernel_of_middle(photo: View, kernel_size: int | None = None) -> Array:
+    """The kernel (size, size) that `map` finds in the middle of a photo."""
+    y = photo.middle(MAP_SIDE).batch
+    return blind_map(y, kernel_size, gamma=photo.gamma).h[0]
 
 
 def deblur_locally(
-    photo: np.ndarray,
-    kernel_size: int | None = None,
+    photo: View,
     *,
-    gamma: float | None = None,
+    kernel_size: int | None = None,
     tile: int = LOCAL_SIDE,
     tell: Tell = silent,
 ) -> Deblurred:
-    """The sharp image behind a photo (H, W, C) in [0, 1], one kernel for each tile.
+    """The sharp image behind a photo, one kernel for each tile of it.
 
     From the kernel of the photo's middle each tile goes on to one of its own, and takes
     that if it is the less to be doubted there; where nothing moved in the middle, it
     is looked for anew. Sharp tiles stay as they are, unless a `kernel_size` is given.
-    Tiles overlap, and are blended without seams. `gamma` is as in `deblur_uniform`.
+    Tiles overlap, and are blended without seams.
     """
-    check_kernel_size(photo, kernel_size)
-    photo = checked(photo)
-    gamma = camera_gamma(photo, gamma)
     tile = min(tile, LOCAL_SIDE)
     overlap = min(LOCAL_OVERLAP, tile // 4)
-    places = tiles(photo.shape[:2], tile, overlap)
-    parts = [photo[place.rows, place.columns] for place in places]
-    shared = kernel_of_middle(photo, kernel_size, gamma)
+    places = tiles(photo.size, tile, overlap)
+    shared = kernel_of_middle(photo, kernel_size)
 
-    def solve(part: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        h = _kernel_of_tile(part, shared, kernel_size, gamma)
-        return undo(part, h, gamma=gamma), np.asarray(h)
+    def solve(place: Tile) -> tuple[np.ndarray, Array]:
+        part = photo.part(place)
+        h = _kernel_of_tile(part, shared, kernel_size)
+        return undo(part, h).image, h
 
-    # The first alone, so that its programs are compiled once; then side by side, since
-    # a search keeps no more than one core busy.
-    solved = [solve(parts[0])]
-    tell(1, len(parts))
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for answer in pool.map(solve, parts[1:]):
-            solved.append(answer)
-            tell(len(solved), len(parts))
-    images, kernels = zip(*solved, strict=True)
+    images, kernels = zip(*side_by_side(solve, places, tell), strict=True)
     columns = sum(place.rows == places[0].rows for place in places)
     return Deblurred(
-        join(images, places, photo.shape, overlap),
+        join(images, places, photo.y.shape, overlap),
         np.stack(kernels).reshape(-1, columns, *kernels[0].shape),
     )
 
 
-def _kernel_of_tile(
-    part: np.ndarray, shared: Array, kernel_size: int | None, gamma: float
-) -> Array:
-    """The kernel of a tile (H, W, C), of the same size as the photo's."""
-    y = jnp.asarray(part)[None]
+def _kernel_of_tile(part: View, shared: Array, kernel_size: int | None) -> Array:
+    """The kernel of a tile, of the same size as the photo's."""
+    y, gamma = part.batch, part.gamma
     if shared.max() == 1:
         return blind_map(y, kernel_size, gamma=gamma).h[0]
     found = blind_near(y, shared[None], gamma=gamma)
@@ -135,31 +102,19 @@ def _kernel_of_tile(
     return (found if kernel_size else sharp_left(y, found)).h[0]
 
 
-def camera_gamma(photo: np.ndarray, gamma: float | None) -> float:
-    """The gamma that is given, or the usual one of the camera of such a photo."""
-    if gamma is not None:
-        return gamma
-    return GAMMA if photo.shape[-1] == 3 else 1.0
-
-
-def undo(
-    photo: np.ndarray,
-    h: jnp.ndarray,
-    *,
-    gamma: float = 1.0,
-    tile: int = TILE,
-    tell: Tell = silent,
-) -> np.ndarray:
-    """The photo (H, W, C) without the blur of h (size, size): the same size."""
+def undo(photo: View, h: Array, *, tile: int = TILE, tell: Tell = silent) -> Deblurred:
+    """The photo without the blur of h (size, size), which comes with it."""
     if h.max() == 1:
-        return photo
+        return Deblurred(photo.y, np.asarray(h))
+    gamma = photo.gamma
     solve = _of_numbers if gamma == 1 else partial(_of_light, gamma=gamma)
 
     def one(part: np.ndarray) -> np.ndarray:
         return np.asarray(jnp.clip(solve(jnp.asarray(part)[None], h)[0], 0, 1))
 
     overlap = min(OVERLAP, tile // 4)
-    return blend(one, photo, side=tile, overlap=overlap, tell=tell)
+    image = blend(one, photo.y, side=tile, overlap=overlap, tell=tell)
+    return Deblurred(image, np.asarray(h))
 
 
 def _of_numbers(y: Array, h: Array) -> Array:
@@ -173,21 +128,3 @@ def _of_light(y: Array, h: Array, gamma: float) -> Array:
     everywhere = KernelField(h[None, None], jnp.ones((*y.shape[:3], 1)))
     noise = jnp.maximum(photo_noise(y, None), LEAST_NOISE)
     return half_quadratic(y, everywhere, gamma=gamma, noise=noise, steps=3).x
-
-
-def middle(photo: np.ndarray, side: int) -> np.ndarray:
-    """The middle of a photo (H, W, C), at most `side` pixels a side."""
-    top, left = (max(0, (n - side) // 2) for n in photo.shape[:2])
-    return photo[top : top + side, left : left + side]
-
-
-def check_kernel_size(photo: np.ndarray, kernel_size: int | None) -> None:
-    """A `UserError` for a size that no kernel of this photo can have."""
-    most = min(photo.shape[:2]) // 2
-    if kernel_size is None:
-        return
-    if kernel_size % 2 == 0 or not 3 <= kernel_size <= most:
-        raise UserError(
-            f"a kernel of {kernel_size} pixels does not fit a photo of "
-            f"{photo.shape[1]}x{photo.shape[0]}; give an odd size from 3 to {most}"
-        )

@@ -1,10 +1,11 @@
 """What can be evaluated: a method makes an image of a record.
 
-The methods with a name are rows of `METHODS`. `from_weights` makes one of a weight file
+By name these are the methods of `deblur` and those that only an evaluation has, which
+know more than the photo: rows of `METHODS`. `from_weights` makes one of a weight file
 and `results.from_folder` one of a folder that any program wrote.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,17 +17,11 @@ import numpy as np
 
 from kernel_space_jax import weights
 from kernel_space_jax.datasets import Record
-from kernel_space_jax.deblur import (
-    FINDERS,
-    LEARNED,
-    SEARCHES,
-    SHIPPED,
-    deblur_automatically,
-    deblur_by_search,
-    deblur_locally,
-    deblur_per_pixel,
-    deblur_uniform,
-)
+from kernel_space_jax.deblur import deblur
+from kernel_space_jax.deblur.by_network import deblur_by_network
+from kernel_space_jax.deblur.field import FINDERS
+from kernel_space_jax.deblur.methods import find_method, network_of, shipped, table
+from kernel_space_jax.deblur.view import prepare
 from kernel_space_jax.errors import UserError
 from kernel_space_jax.evaluation.protocol import Restored
 from kernel_space_jax.evaluation.protocols.common import truth
@@ -113,7 +108,7 @@ def known_code(record: Record) -> Restored:
             f"{record.name} comes without the code of known-code; "
             "the protocol in-space makes images that have it"
         )
-    space = Learned(*weights.load("kernel-space"))
+    space = Learned(*shipped("kernel-space"))
     x = _restore_under(space, jnp.asarray(y)[None], jnp.asarray(code))
     return Restored(np.asarray(jnp.clip(x[0], 0, 1)))
 
@@ -153,51 +148,35 @@ def _moved_blur(space: weights.Weights | None, record: Record) -> Restored:
     return Restored(image)
 
 
-def _found_blur(network: weights.Weights, record: Record) -> Restored:
-    """What `--method basis` makes of the photo, told of its camera at most."""
-    return Restored(
-        deblur_per_pixel(observed(record), network, **_camera(record)).image
-    )
+def deblurred(
+    method: str,
+    record: Record,
+    *,
+    network: weights.Weights | None = None,
+    **options: Any,
+) -> Restored:
+    """What `kernel-space deblur` makes of the photo, told of its camera at most.
 
-
-def _camera(record: Record) -> dict[str, Any]:
-    """The gamma of the camera, where the data set is known to have another."""
-    return {"gamma": record.extras["gamma"]} if "gamma" in record.extras else {}
-
-
-def automatic(record: Record) -> Restored:
-    """What `kernel-space deblur` makes of a photo by default."""
-    network = weights.load(SHIPPED["auto"])
-    found = deblur_automatically(observed(record), network, **_camera(record))
-    return Restored(found.image, found.kernel)
-
-
-def blind_uniform(record: Record) -> Restored:
-    """One kernel for the photo, found in it, and so is its size."""
-    found = deblur_uniform(observed(record), **_camera(record))
+    A data set may be known to have another camera than the usual one.
+    """
+    if "gamma" in record.extras and find_method(method).has("gamma"):
+        options["gamma"] = record.extras["gamma"]
+    found = deblur(observed(record), method, weights=network, **options)
     return Restored(found.image, found.kernel)
 
 
 def blind_uniform_of_size(record: Record) -> Restored:
-    """The same in a box as large as the true kernel's."""
+    """`map` in a box as large as the true kernel's."""
     h = record.extras.get("kernel")
     if h is None:
         raise UserError(f"{record.name} comes without the kernel of map-size-known")
-    found = deblur_uniform(observed(record), max(h.shape), **_camera(record))
-    return Restored(found.image, found.kernel)
+    return deblurred("map", record, kernel_size=max(h.shape))
 
 
-def blind_local(record: Record) -> Restored:
-    """A kernel for each tile of the photo, found in it."""
-    return Restored(deblur_locally(observed(record), **_camera(record)).image)
-
-
-def searched(method: str, preset: str, record: Record) -> Restored:
-    """x and k searched together; a learned space is the shipped one."""
-    space = weights.load("kernel-space") if method in LEARNED else None
-    photo = observed(record)[None]
-    (found,) = deblur_by_search(photo, method, preset=preset, space=space)
-    return Restored(found.image, found.kernel)
+def _in_one_pass(network: weights.Weights, record: Record) -> Restored:
+    """What a restorer of any size makes of the photo."""
+    (found,) = deblur_by_network([prepare(observed(record))], network=network)
+    return Restored(found.image)
 
 
 METHODS: dict[str, Callable[[Record], Restored]] = {
@@ -206,45 +185,94 @@ METHODS: dict[str, Callable[[Record], Restored]] = {
     "fitted-kernel": fitted_kernel,
     "known-code": known_code,
     "wiener": wiener,
-    "auto": automatic,
-    "map": blind_uniform,
     "map-size-known": blind_uniform_of_size,
-    "map-local": blind_local,
     "uniform-transfer": partial(_moved_blur, None),
     "richardson-lucy": partial(_per_pixel, richardson_lucy),
     "half-quadratic": partial(_per_pixel, half_quadratic),
     "published-rl": partial(_per_pixel, partial(published_richardson_lucy, steps=30)),
-    **{
-        f"{method}-{preset}": partial(searched, method, preset)
-        for method in SEARCHES
-        for preset in PRESETS
-    },
 }
 
 
+def known() -> dict[str, Callable[[Record], Restored]]:
+    """All that can be evaluated by name: also what `deblur` has, searches at each cost.
+
+    A method for which no weights ship is none of them, for it is named by a file.
+    """
+    rows = [row for row in table().values() if row.ships or not row.networks]
+    return {
+        **METHODS,
+        **{row.name: partial(deblurred, row.name) for row in rows},
+        **{
+            f"{row.name}-{preset}": partial(deblurred, row.name, preset=preset)
+            for row in rows
+            if row.has("preset")
+            for preset in PRESETS
+        },
+    }
+
+
 def named(name: str) -> Method:
-    """The method of a name in the table."""
-    if name not in METHODS:
-        known = ", ".join(METHODS)
-        raise UserError(f"there is no method '{name}'; choose one of {known}")
-    return Method(name, name, METHODS[name], keep=name != "blurry")
+    """The method of a name."""
+    made = known()
+    if name in made:
+        return Method(name, name, made[name], keep=name != "blurry")
+    if name in table():
+        # It ships no weights, and this says so.
+        network_of(find_method(name))
+    choices = ", ".join([*made, *(row for row in table() if row not in made)])
+    raise UserError(f"there is no method '{name}'; choose one of {choices}")
+
+
+def chosen(names: Sequence[str], files: Sequence[Path]) -> list[Method]:
+    """The methods of these names and weight files.
+
+    A name for which no weights ship is that of files: one of them must have its
+    network, and is then the method.
+    """
+    made = known()
+    unshipped = [name for name in names if name in table() and name not in made]
+    for name in unshipped if files else []:
+        _check_any(name, files)
+    by_name = [name for name in names if not files or name not in unshipped]
+    return [*map(named, by_name), *map(from_weights, files)]
+
+
+def _check_any(name: str, files: Sequence[Path]) -> None:
+    """A `UserError` unless one of the files will do for a method."""
+    row, problem = find_method(name), None
+    for file in files:
+        try:
+            network_of(row, weights.load(file))
+            return
+        except UserError as error:
+            problem = error
+    assert problem is not None
+    raise problem
 
 
 def from_weights(path: Path) -> Method:
     """The method in a weight file: a restorer, (N, H, W, 3) to the same, or a space.
 
     A kernel space moves blur, which levin-transfer, half-transfer and reconstruction
-    ask for; a judge or a two-headed network finds blur, and a solver takes it out.
+    ask for; a mender, a judge or a two-headed network finds blur, as in `basis`.
     """
-    module, variables = weights.load(path)
+    network = weights.load(path)
+    module, variables = network
     kind = type(module).__name__
     digest = weights.read_header(path)["sha256"]
     if isinstance(module, KernelSpace):
-        moved = partial(_moved_blur, weights.Weights(module, variables))
-        return Method(path.stem, f"{kind} {digest}", moved)
-    if isinstance(module, FINDERS):
-        found = partial(_found_blur, weights.Weights(module, variables))
-        return Method(path.stem, f"{kind} {digest}", found)
+        restore = partial(_moved_blur, network)
+    elif isinstance(module, FINDERS):
+        restore = partial(deblurred, "basis", network=network)
+    else:
+        _check_restorer(path, network)
+        restore = partial(_in_one_pass, network)
+    return Method(path.stem, f"{kind} {digest}", restore)
+
+
+def _check_restorer(path: Path, network: weights.Weights) -> None:
+    """A `UserError` unless the network makes an image of an image."""
+    module, variables = network
     image = jax.ShapeDtypeStruct((1, 256, 256, 3), jnp.float32)
     try:
         answer = jax.eval_shape(module.apply, variables, image)
@@ -253,14 +281,6 @@ def from_weights(path: Path) -> Method:
         answer = None
     if getattr(answer, "shape", None) != image.shape:
         raise UserError(
-            f"{path} holds a {kind}, which makes no image of an image; "
-            "give the weights of a restorer"
+            f"{path} holds a {type(module).__name__}, which makes no image of an "
+            "image; give the weights of a restorer"
         )
-    apply = jax.jit(module.apply)
-
-    def restore(record: Record) -> Restored:
-        y = match_channels(observed(record), 3)
-        x = apply(variables, jnp.asarray(y)[None])
-        return Restored(np.asarray(x)[0])
-
-    return Method(path.stem, f"{kind} {digest}", restore)

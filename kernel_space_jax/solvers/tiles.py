@@ -1,9 +1,13 @@
 """Photos too large to be solved at once: overlapping tiles, blended without seams."""
 
+import os
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple, TypeVar
 
 import numpy as np
+
+Answer = TypeVar("Answer")
 
 
 class Tile(NamedTuple):
@@ -53,6 +57,25 @@ def blend(
         found.append(solve(photo[place.rows, place.columns]))
         tell(place.number + 1, place.count)
     return join(found, places, photo.shape, overlap)
+
+
+def side_by_side(
+    solve: Callable[[Tile], Answer],
+    places: Sequence[Tile],
+    tell: Callable[[int, int], None] = lambda done, total: None,
+) -> list[Answer]:
+    """`solve` of each tile, on all cores, for solvers that keep no more than one busy.
+
+    `tell` hears how many are done of how many.
+    """
+    # The first alone, so that its programs are compiled once.
+    found = [solve(places[0])]
+    tell(1, len(places))
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for answer in pool.map(solve, places[1:]):
+            found.append(answer)
+            tell(len(found), len(places))
+    return found
 
 
 def join(

@@ -1,0 +1,97 @@
+"""A restorer network, x = R(y): one pass over the whole photo, or over tiles of it.
+
+Photos of one size go through together, no more pixels in a pass than one tile has: so a
+stack of small photos wants no more memory than one large photo.
+"""
+
+from collections.abc import Sequence
+from dataclasses import fields
+from functools import partial
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from kernel_space_jax.deblur.network import apply
+from kernel_space_jax.deblur.result import OVERLAP, TILE, Deblurred, Tell, silent
+from kernel_space_jax.deblur.view import View
+from kernel_space_jax.errors import UserError
+from kernel_space_jax.images import match_channels
+from kernel_space_jax.models.restorers import restorer
+from kernel_space_jax.solvers.tiles import join, tiles
+from kernel_space_jax.weights import Weights
+
+# What Flax and the user add to a network's own options.
+NOT_OPTIONS = {"parent", "name", "dtype"}
+
+
+def deblur_by_network(
+    photos: Sequence[View],
+    *,
+    network: Weights,
+    tile: int = TILE,
+    tell: Tell = silent,
+) -> list[Deblurred]:
+    """What the network makes of photos of one size, clipped to [0, 1].
+
+    Photos of more than `tile` pixels a side are cut into tiles that overlap, and
+    blended. A grey photo goes in as three equal channels and comes back grey.
+    """
+    overlap = min(OVERLAP, tile // 4)
+    places = tiles(photos[0].size, tile, overlap)
+    parts = [photo.part(place).y for photo in photos for place in places]
+    images = _passes(network, parts, tile**2, tell)
+    count = len(places)
+    return [
+        Deblurred(join(images[i * count : (i + 1) * count], places, p.y.shape, overlap))
+        for i, p in enumerate(photos)
+    ]
+
+
+def _passes(
+    network: Weights, parts: Sequence[np.ndarray], most: int, tell: Tell
+) -> list[np.ndarray]:
+    """The network's answer to each part (H, W, C), `most` pixels in a pass."""
+    height, width, channels = parts[0].shape
+    passes = -(-len(parts) // max(1, most // (height * width)))
+    # Passes of one length, so that the network is compiled once.
+    length = -(-len(parts) // passes)
+    images: list[np.ndarray] = []
+    for start in range(0, len(parts), length):
+        chunk = [*parts[start : start + length]]
+        real = len(chunk)
+        chunk += chunk[-1:] * (length - real)
+        y = match_channels(np.stack(chunk), 3)
+        x = np.clip(np.asarray(apply(network, jnp.asarray(y)))[:real], 0, 1)
+        images.extend(match_channels(x, channels))
+        tell(len(images), len(parts))
+    return images
+
+
+def check_preset(name: str, given: nn.Module) -> None:
+    """A `UserError` where a network of the preset's type has another shape of weights.
+
+    An option that changes no weight, such as a training size, is the file's own.
+    """
+    wanted = restorer(name)
+    differ = {
+        option: (getattr(given, option), getattr(wanted, option))
+        for option in (field.name for field in fields(wanted))  # type: ignore[arg-type]
+        if option not in NOT_OPTIONS
+        and getattr(given, option) != getattr(wanted, option)
+    }
+    if not differ or _shapes(given) == _shapes(wanted):
+        return
+    theirs = ", ".join(f"{option} {value}" for option, (value, _) in differ.items())
+    ours = ", ".join(f"{option} {value}" for option, (_, value) in differ.items())
+    raise UserError(
+        f"these weights are of a {type(given).__name__} of {theirs}; {name} has {ours}"
+    )
+
+
+def _shapes(module: nn.Module) -> Any:
+    init = partial(module.init, jax.random.key(0))
+    made = jax.eval_shape(init, jax.ShapeDtypeStruct((1, 32, 32, 3), jnp.float32))
+    return jax.tree.map(lambda leaf: leaf.shape, made)

@@ -1,0 +1,295 @@
+"""The table of methods: what deblurs a photo, by name.
+
+`ks.deblur`, `kernel-space deblur` with its help, and `evaluate --method` derive from
+`METHODS`. A new method is its file beside this one and a row here; from outside a row
+is added by `METHODS[name] = Method(...)`. Each preset of the restorer networks
+(`models/restorers`) is a row by itself.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from functools import cache, partial
+from typing import Any
+
+from kernel_space_jax.deblur.automatic import deblur_automatically
+from kernel_space_jax.deblur.by_network import check_preset, deblur_by_network
+from kernel_space_jax.deblur.by_search import (
+    Watch,
+    search_codes,
+    search_kernels,
+    unwatched,
+)
+from kernel_space_jax.deblur.field import FINDERS
+from kernel_space_jax.deblur.per_pixel import SOLVERS, deblur_per_pixel, find_solver
+from kernel_space_jax.deblur.result import TILE
+from kernel_space_jax.deblur.row import Method, Option, Shape
+from kernel_space_jax.deblur.uniform import LOCAL_SIDE, deblur_locally, deblur_uniform
+from kernel_space_jax.errors import UserError
+from kernel_space_jax.models.kernel_space import KernelSpace
+from kernel_space_jax.models.per_pixel.judge import Judge
+from kernel_space_jax.models.per_pixel.mender import Mender
+from kernel_space_jax.models.restorers import NETWORKS, PRESETS
+from kernel_space_jax.models.vgg import VGG19
+from kernel_space_jax.operators.camera import GAMMA
+from kernel_space_jax.solvers.search import presets
+from kernel_space_jax.solvers.search.blind_search import Nested
+from kernel_space_jax.weights import Weights, load
+
+DEFAULT = "auto"
+LEAST_GAMMA, LEAST_TILE = 0.1, 64
+
+# What options may be.
+
+
+def fits_photo(kernel_size: int, shape: Shape) -> None:
+    """An odd size of a kernel, no larger than half of the photo."""
+    most = min(shape[:2]) // 2
+    if kernel_size % 2 == 0 or not 3 <= kernel_size <= most:
+        raise UserError(
+            f"a kernel of {kernel_size} pixels does not fit a photo of "
+            f"{shape[1]}x{shape[0]}; give an odd size from 3 to {most}"
+        )
+
+
+def at_least(least: float, what: str) -> Callable[[Any, Shape], None]:
+    """No less than this."""
+
+    def check(value: float, shape: Shape) -> None:
+        if not value >= least:
+            raise UserError(f"{what} is {value}; give {least} or more")
+
+    return check
+
+
+def known_solver(solver: str, shape: Shape) -> None:
+    """The name of a non-blind solver."""
+    find_solver(solver)
+
+
+def known_preset(preset: str, shape: Shape) -> None:
+    """The name of a cost."""
+    presets.find_preset(preset)
+
+
+def of_vgg(vgg: Weights, shape: Shape) -> None:
+    """Weights of VGG19."""
+    if not isinstance(vgg.module, VGG19):
+        kind = type(vgg.module).__name__
+        raise UserError(f"these weights are of a {kind}; vgg needs those of VGG19")
+
+
+# The options.
+
+KERNEL_SIZE = Option(
+    "kernel_size",
+    int,
+    "The kernel's largest side; the best of several if none is given.",
+    check=fits_photo,
+)
+CAMERA = Option(
+    "gamma",
+    float,
+    f"Of the camera, 1 for linear photos; else {GAMMA}, but 1 of a grey photo.",
+    check=at_least(LEAST_GAMMA, "gamma"),
+)
+# Networks of per-pixel kernels have learned from cameras' photos, in colour and grey.
+ANY_CAMERA = replace(
+    CAMERA, help=f"Of the camera, 1 for linear photos; else {GAMMA}.", default=GAMMA
+)
+TILING = Option(
+    "tile",
+    int,
+    "Larger photos are cut to this, and blended.",
+    TILE,
+    check=at_least(LEAST_TILE, "tile"),
+)
+SOLVER = Option(
+    "solver",
+    str,
+    f"How x is found, {' or '.join(SOLVERS)}; else as the weights have learned, or by "
+    "half-quadratic.",
+    check=known_solver,
+)
+SATURATES = Option(
+    "saturates",
+    bool,
+    "Clipped pixels say only that they are bright.",
+    True,
+    flag="--saturation/--no-saturation",
+)
+PRESET = Option(
+    "preset",
+    str,
+    f"The cost of the search, {', '.join(presets.PRESETS)}.",
+    "quick",
+    check=known_preset,
+)
+SEED = Option("seed", int, "Of the networks of the search.", 0)
+VGG = Option("vgg", Weights, "VGG19, for the published data term.", check=of_vgg)
+WATCH = Option("watch", Watch, "Sees the search a few times.", unwatched)
+
+# The methods.
+
+ONE_KERNEL = (KERNEL_SIZE, CAMERA, TILING)
+SEARCHED = (KERNEL_SIZE, PRESET, SEED, WATCH)
+METHODS: dict[str, Method] = {
+    row.name: row
+    for row in (
+        Method(
+            "auto",
+            "map where one kernel explains the photo, else basis",
+            deblur_automatically,
+            ONE_KERNEL,
+            (Mender, Judge),
+            "mender",
+        ),
+        Method("map", "one kernel for the whole photo", deblur_uniform, ONE_KERNEL),
+        Method(
+            "map-local",
+            "one kernel for each tile of the photo",
+            deblur_locally,
+            (KERNEL_SIZE, CAMERA, replace(TILING, default=LOCAL_SIDE)),
+        ),
+        Method(
+            "basis",
+            "a kernel for each pixel, found by a network",
+            deblur_per_pixel,
+            (SOLVER, SATURATES, ANY_CAMERA, TILING),
+            FINDERS,
+            "mender",
+        ),
+        Method(
+            "selfdeblur",
+            "x and one kernel searched with networks for both (Ren 2020)",
+            partial(search_kernels, make=presets.self_deblur),
+            (*SEARCHED, TILING),
+            together=True,
+        ),
+        Method(
+            "pixel-kernel",
+            "the same search with a kernel of free pixels",
+            partial(search_kernels, make=presets.pixel_kernel),
+            (*SEARCHED, TILING),
+            together=True,
+        ),
+        Method(
+            "kernel-space",
+            "x and a code of a learned space searched together (Tran 2021)",
+            search_codes,
+            (*SEARCHED, VGG),
+            (KernelSpace,),
+            "kernel-space",
+            together=True,
+        ),
+        Method(
+            "nested",
+            "the search of the code inside that of x (Tran 2021)",
+            partial(search_codes, nested=Nested()),
+            (*SEARCHED, VGG),
+            (KernelSpace,),
+            "kernel-space",
+            together=True,
+        ),
+    )
+}
+
+
+def table() -> dict[str, Method]:
+    """All methods by name: `METHODS`, and a row for each preset of the restorers."""
+    restorers = {
+        name: Method(
+            name,
+            preset.says,
+            deblur_by_network,
+            (TILING,),
+            (NETWORKS[preset.network],),
+            together=True,
+            fits=partial(check_preset, name),
+        )
+        for name, preset in PRESETS.items()
+    }
+    return {**METHODS, **restorers}
+
+
+def find_method(name: str) -> Method:
+    """The row of a name."""
+    rows = table()
+    if name not in rows:
+        raise UserError(f"there is no method '{name}'; choose one of {', '.join(rows)}")
+    return rows[name]
+
+
+def with_option(option: str) -> list[Method]:
+    """The methods that have an option of that name."""
+    return [row for row in table().values() if row.has(option)]
+
+
+def refuse_lacking(
+    method: Method, given: Iterable[str], *, flags: bool = False
+) -> None:
+    """A `UserError` that names the first option given which the method lacks.
+
+    With `flags` options are called what the command line calls them.
+    """
+    for name in given:
+        if method.has(name):
+            continue
+        having = with_option(name)
+        own = ", ".join(option.name for option in method.options) or "none"
+        if not having:
+            raise UserError(f"no method has the option {name}; {method.name} has {own}")
+        called = having[0].option(name).flags.split("/")[0] if flags else name
+        names = _either([row.name for row in having])
+        raise UserError(
+            f"{called} is for the method {names}; {method.name} has no such option"
+        )
+
+
+def settle(method: Method, given: Mapping[str, Any], shape: Shape) -> dict[str, Any]:
+    """All options of a method for photos of a shape (H, W, C), checked.
+
+    None is an option that is not given.
+    """
+    refuse_lacking(method, given)
+    options = {}
+    for option in method.options:
+        value = given.get(option.name)
+        value = option.default if value is None else value
+        if value is not None:
+            option.check(value, shape)
+        options[option.name] = value
+    return options
+
+
+def network_of(method: Method, given: Weights | None = None) -> Weights | None:
+    """The weights for a method: those given, if they will do, or the shipped ones."""
+    if given is None and method.ships is not None:
+        given = shipped(method.ships)
+    if not method.networks:
+        if given is not None:
+            raise UserError(f"the method {method.name} uses no weights")
+        return None
+    names = _either([kind.__name__ for kind in method.networks])
+    if given is None:
+        raise UserError(
+            f"no weights for {method.name} come with the package; "
+            f"give those of a {names} (--weights FILE)"
+        )
+    if not isinstance(given.module, method.networks):
+        raise UserError(
+            f"these weights are of a {type(given.module).__name__}; "
+            f"the method {method.name} needs those of a {names}"
+        )
+    method.fits(given.module)
+    return given
+
+
+@cache
+def shipped(name: str) -> Weights:
+    """Weights that come with the package, read and checked once a process."""
+    return load(name)
+
+
+def _either(names: list[str]) -> str:
+    """a, b or c."""
+    return " or ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
