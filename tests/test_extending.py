@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 from commands import BLURRY, kernel_space_here
 from evaluation_data import picture
-from kernel_space_jax.deblur.methods import METHODS
 
 import kernel_space_jax as ks
 from kernel_space_jax.cli.app import app
 from kernel_space_jax.datasets.layouts import LAYOUTS
+from kernel_space_jax.deblur.methods import METHODS
 from kernel_space_jax.evaluation.protocols import PROTOCOLS
 from kernel_space_jax.models.restorers import NETWORKS, PRESETS
 from kernel_space_jax.solvers import minimise
