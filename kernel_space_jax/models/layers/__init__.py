@@ -25,6 +25,7 @@ from kernel_space_jax.models.layers.norms import (
 )
 from kernel_space_jax.models.layers.shape import (
     Padding,
+    around,
     centre_crop,
     crop,
     max_pool,
@@ -47,6 +48,7 @@ __all__ = [
     "Padding",
     "ResidualBlock",
     "ResnetBlock",
+    "around",
     "centre_crop",
     "crop",
     "instance_norm",
