@@ -157,7 +157,8 @@ def blind(
     the same weights. Photos are noise of 256x256.
     """
     torch = pytorch()
-    say = Report("blind")
+    small = share > 1 or shallow
+    say = Report(f"blind, widths over {share}" if small else "blind")
     counts = _counts(batches)
     random = np.random.default_rng(0)
     photos = random.random((max(counts), 1, SIDE, SIDE, 3), np.float32)
