@@ -222,6 +222,9 @@ def restorers(
         int | None, typer.Option(min=1, help="Instead of the preset's own.")
     ] = None,
     batch: Annotated[int, typer.Option(min=1, help="Of the training step.")] = 1,
+    shallow: Annotated[
+        bool, typer.Option("--shallow", help="One block at each scale.")
+    ] = False,
     rounds: Positive = 3,
     json_file: JsonFile = None,
     write: Write = False,
@@ -231,7 +234,9 @@ def restorers(
     Weights are random, the same on both sides; images are noise, in memory.
     """
     names, torch = _names(presets), pytorch()
-    options = {} if width is None else {"width": width}
+    options: dict[str, Any] = {} if width is None else {"width": width}
+    if shallow:
+        options["encoder_blocks"] = (1, 1, 1, 1)
     say, device = Report("restorers"), machine(torch=torch.__version__)
     say(f"{device}\n\nMilliseconds, {rounds} rounds, training in batches of {batch}\n")
     say(
