@@ -1,38 +1,96 @@
 """How fast the parts run on this machine, beside stock XLA and PyTorch.
 
     python scripts/benchmark.py --help
+    python scripts/benchmark.py all --write     # remakes docs/speed.md
 
 What is compared takes turns, round by round, so that a busy machine slows every
 contestant alike. Figures are medians of warm rounds; compilation is timed apart.
 """
 
-import jax
+import subprocess
+import sys
+from enum import StrEnum
+from typing import Annotated
+
 import typer
 from benchmarks.basis import basis
 from benchmarks.blind import blind
+from benchmarks.common import Write, choose_platform
 from benchmarks.conv import conv
 from benchmarks.data import data
 from benchmarks.deblur import deblur
 from benchmarks.kernel_space import kernel_space
+from benchmarks.restorers import restorers
 from benchmarks.scores import scores
 from benchmarks.train import train
 from benchmarks.transfer import transfer
 
-app = typer.Typer(help=__doc__, add_completion=False, no_args_is_help=True)
-for benchmark in (
-    basis,
-    blind,
-    conv,
-    data,
-    deblur,
+BENCHMARKS = (
+    restorers,
     kernel_space,
-    scores,
     train,
     transfer,
-):
+    blind,
+    basis,
+    conv,
+    deblur,
+    data,
+    scores,
+)
+# What docs/speed.md shows: one section each, none of more than three quiet minutes.
+SHOWN = (
+    "restorers",
+    "kernel-space",
+    "train",
+    "transfer",
+    "transfer --published --size 256x256",
+    "blind",
+    "blind --share 4 --shallow --batches 1,8 --steps 1",
+    "basis",
+    "conv",
+    "deblur",
+    "data",
+    "scores",
+)
+app = typer.Typer(help=__doc__, add_completion=False, no_args_is_help=True)
+for benchmark in BENCHMARKS:
     app.command()(benchmark)
 
 
+class Platform(StrEnum):
+    cpu = "cpu"
+    gpu = "gpu"
+    tpu = "tpu"
+
+
+@app.callback()
+def choose(
+    platform: Annotated[
+        Platform | None, typer.Option(help="By default whatever JAX finds.")
+    ] = None,
+) -> None:
+    if platform is not None:
+        choose_platform(platform.value)
+
+
+@app.command("all")
+def every(write: Write = False) -> None:
+    """Every benchmark, one after the other; what cannot run here says why."""
+    failed = False
+    for words in SHOWN:
+        command = [sys.executable, __file__, *words.split()]
+        run = subprocess.run(
+            [*command, "--write"] if write else command,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        if run.returncode:
+            reason = (run.stderr.strip().splitlines() or ["no reason given"])[-1]
+            typer.echo(f"{words}: not measured: {reason}", err=True)
+        # 2 is a sentence about this machine, anything else a mistake.
+        failed |= run.returncode not in (0, 2)
+    raise typer.Exit(int(failed))
+
+
 if __name__ == "__main__":
-    jax.config.update("jax_platforms", "cpu")
     app()

@@ -1,6 +1,7 @@
 """The benchmark runs, and its figures are figures."""
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -66,6 +67,59 @@ def test_kernel_space(tmp_path):
         assert len(times) == 3
         assert positive([*times.values(), found["ratio"][part]])
         assert f"{found['ratio'][part]:.2f}" in output
+
+
+def test_restorers(tmp_path):
+    """Ours and the rival agree in every pixel and gradient before they are timed."""
+    pytest.importorskip("torch")
+    arguments = (
+        "restorers --preset nafnet-32 --width 2 --shallow --size 48x32 --rounds 1"
+    )
+    found, output = figures(tmp_path, *arguments.split())
+    forward, step = found["rows"].values()
+    assert forward["difference"] < 1e-5
+    assert step["difference"] < 1e-4
+    for row in (forward, step):
+        assert len(row["ms"]) == 3
+        assert positive([*row["ms"].values(), row["ratio"], row["program_gb"]])
+        assert f"{row['ratio']:.2f}" in output
+
+
+def test_restorers_need_a_rival():
+    result = CliRunner().invoke(benchmark.app, ["restorers", "--preset", "compact"])
+    assert result.exit_code == 2
+    assert "nafnet-32" in result.output
+
+
+def test_the_table_is_written_over_its_section(tmp_path, monkeypatch):
+    page = tmp_path / "speed.md"
+    page.write_text("# Speed\n")
+    monkeypatch.setattr(common, "PAGE", page)
+    arguments = "conv --size 8 --width 2 --steps 1 --rounds 1 --write".split()
+    monkeypatch.setattr(sys, "argv", ["benchmark.py", *arguments])
+    for _ in range(2):
+        _, output = figures(tmp_path, *arguments)
+    text = page.read_text()
+    assert text.startswith("# Speed")
+    assert text.count("## conv") == 1
+    assert " ".join(["python scripts/benchmark.py", *arguments]) in text
+    assert output in text
+
+
+def test_all_shows_every_benchmark():
+    shown = {words.split()[0] for words in benchmark.SHOWN}
+    commands = {f.__name__.replace("_", "-") for f in benchmark.BENCHMARKS}
+    assert shown == commands
+    page = common.PAGE.read_text()
+    assert "python scripts/benchmark.py all --write" in page
+
+
+def test_a_platform_that_is_not_there():
+    """In a process of its own: the platform of this one is chosen."""
+    command = [sys.executable, benchmark.__file__, "--platform", "tpu", "conv"]
+    run = subprocess.run(command, capture_output=True, text=True)
+    assert run.returncode == 2
+    assert "no tpu" in run.stderr.splitlines()[-1]
 
 
 def test_torch_missing(monkeypatch):

@@ -9,7 +9,14 @@ import pytest
 from golden import relative_error
 from jax import lax
 
-from kernel_space_jax.models.layers import convolution, winograd
+from kernel_space_jax.models.layers import (
+    around,
+    convolution,
+    shape,
+    window_mean,
+    winograd,
+)
+from kernel_space_jax.models.layers.depthwise import depthwise
 
 CASES = [
     # height, width, channels in, channels out, kernel, stride, pad
@@ -117,3 +124,60 @@ def test_it_is_taken_where_it_pays():
         (image[:, :8, :8], (3, 3), 64, (8, 8)),
     ):
         assert not winograd.pays(x, kernel, features, size)
+
+
+@pytest.mark.parametrize("k", [3, 5])
+def test_depthwise_is_the_grouped_convolution_of_xla(k):
+    keys = jax.random.split(jax.random.key(4), 3)
+    x = jax.random.normal(keys[0], (2, 7, 10, 6))
+    w = jax.random.normal(keys[1], (k, k, 1, 6))
+    pad = ((k - 1) // 2,) * 2
+    grouped = lambda x, w: lax.conv_general_dilated(
+        x,
+        w,
+        (1, 1),
+        (pad, pad),
+        dimension_numbers=convolution.LAYOUT,
+        feature_group_count=6,
+    )
+    expected, pull_expected = jax.vjp(grouped, x, w)
+    found, pull = jax.vjp(depthwise, x, w)
+    assert relative_error(found, expected) < 1e-6
+    g = jax.random.normal(keys[2], x.shape)
+    for a, e in zip(pull(g), pull_expected(g), strict=True):
+        assert relative_error(a, e) < 1e-6
+
+
+def test_depthwise_in_half_precision_sums_its_gradient_in_single():
+    keys = jax.random.split(jax.random.key(5), 3)
+    x, g = (jax.random.normal(key, (1, 40, 40, 4), jnp.bfloat16) for key in keys[:2])
+    w = jax.random.normal(keys[2], (3, 3, 1, 4), jnp.bfloat16)
+    gradient = lambda *arrays: jax.vjp(depthwise, *arrays[:2])[1](arrays[2])[1]
+    found = gradient(x, w, g)
+    assert found.dtype == jnp.bfloat16
+    wide = gradient(*(array.astype(jnp.float32) for array in (x, w, g)))
+    assert relative_error(found.astype(jnp.float32), wide) < 1e-2
+
+
+@pytest.mark.parametrize("window", [0, 1, 4, 7, 11, 30])
+def test_window_means_are_those_of_the_nearest_whole_window(window):
+    x = np.random.default_rng(0).random((2, 9, 14, 3), np.float32)
+    height, width = (min(window or n, n) for n in x.shape[1:3])
+    expected = np.empty_like(x)
+    for i, j in np.ndindex(9, 14):
+        top = np.clip(i - (height - 1) // 2, 0, 9 - height)
+        left = np.clip(j - (width - 1) // 2, 0, 14 - width)
+        seen = x[:, top : top + height, left : left + width]
+        expected[:, i, j] = seen.mean((1, 2))
+    found = around(window_mean(jnp.asarray(x), window), (9, 14))
+    np.testing.assert_allclose(np.broadcast_to(found, x.shape), expected, atol=1e-6)
+
+
+def test_running_sums_are_differences_of_cumulative_sums():
+    x = jax.random.normal(jax.random.key(6), (2, 12, 9, 3))
+    for axis, size in ((1, 5), (2, 9), (2, 1)):
+        running = jax.vjp(lambda x: shape._running_sums(x, axis, size), x)  # noqa: B023
+        other = jax.vjp(lambda x: shape._sum_differences(x, axis, size), x)  # noqa: B023
+        np.testing.assert_allclose(running[0], other[0], atol=1e-5)
+        g = jax.random.normal(jax.random.key(7), other[0].shape)
+        np.testing.assert_allclose(running[1](g)[0], other[1](g)[0], atol=1e-5)

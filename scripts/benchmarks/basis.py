@@ -1,4 +1,4 @@
-"""Adaptive basis: the network and a 30-step restoration, beside PyTorch."""
+"""Adaptive basis: the network and a restoration, beside PyTorch."""
 
 from typing import Annotated
 
@@ -9,11 +9,14 @@ import typer
 from benchmarks.common import (
     JsonFile,
     Positive,
+    Report,
+    Write,
     compiled,
     machine,
     pytorch,
     race,
-    store,
+    their_device,
+    theirs,
 )
 
 from kernel_space_jax.operators import KernelField
@@ -37,9 +40,10 @@ def _field(size: int) -> KernelField:
 def basis(
     width: Positive = 64,
     size: Annotated[int, typer.Option(min=32, help="A multiple of 32.")] = 512,
-    steps: Positive = 30,
+    steps: Positive = 10,
     rounds: Positive = 3,
     json_file: JsonFile = None,
+    write: Write = False,
 ) -> None:
     """The two-headed network and Richardson-Lucy: JAX against eager PyTorch."""
     if size % 32:
@@ -47,13 +51,16 @@ def basis(
     torch = pytorch()
     from benchmarks import torch_two_heads
 
+    say, place = Report("basis"), their_device()
     model = torch_two_heads.TwoHeads(width, BASIS)
     module, variables = from_torch("two_heads", model.state_dict())
+    model.to(place)
     photo = np.random.default_rng(1).random((1, size, size, 3), np.float32)
     y, field = jnp.asarray(photo), _field(size)
-    theirs = torch.tensor(photo).permute(0, 3, 1, 2).contiguous()
-    their_kernels = torch.tensor(np.asarray(field.kernels[0]))
-    their_masks = torch.tensor(np.asarray(field.masks[0])).permute(2, 0, 1).contiguous()
+    tensor = lambda array: torch.tensor(np.asarray(array), device=place)
+    their_y = tensor(photo).permute(0, 3, 1, 2).contiguous()
+    their_kernels = tensor(field.kernels[0])
+    their_masks = tensor(field.masks[0]).permute(2, 0, 1).contiguous()
 
     apply, apply_s = compiled(module.apply, variables, y)
     # The prior and the sensor's response cost little; the rival goes without them.
@@ -63,24 +70,26 @@ def basis(
 
     @torch.no_grad()
     def their_apply() -> None:
-        model(theirs)
+        model(their_y)
 
     @torch.no_grad()
     def their_solve() -> None:
-        torch_two_heads.richardson_lucy(theirs, their_kernels, their_masks, steps=steps)
+        torch_two_heads.richardson_lucy(
+            their_y, their_kernels, their_masks, steps=steps
+        )
 
     calls = {
         "network": {
             "ours": lambda: jax.block_until_ready(apply(variables, y)),
-            "torch": their_apply,
+            "torch": theirs(their_apply),
         },
         "restoration": {
             "ours": lambda: jax.block_until_ready(solve(y, field)),
-            "torch": their_solve,
+            "torch": theirs(their_solve),
         },
     }
     with torch.no_grad():
-        kernels, masks = model(theirs)
+        kernels, masks = (found.cpu() for found in model(their_y))
     ours = apply(variables, y)
     difference = max(
         float(np.abs(np.flip(np.asarray(ours[0]), (-2, -1)) - kernels.numpy()).max()),
@@ -90,14 +99,12 @@ def basis(
     ratios = {part: times["torch"] / times["ours"] for part, times in ms.items()}
     seconds = {"network": apply_s, "restoration": solve_s}
     device = machine(torch=torch.__version__)
-    typer.echo(
-        f"{device}\nwidth {width}, {size}x{size}, {steps} steps, {rounds} rounds"
-    )
-    typer.echo(f"largest difference of kernels and masks {difference:.1e}\n")
-    typer.echo("| ms | ours | torch | torch / ours | compilation, s |")
-    typer.echo("|---|---:|---:|---:|---:|")
+    say(f"{device}\n\nwidth {width}, {size}x{size}, {steps} steps, {rounds} rounds")
+    say(f"\nlargest difference of kernels and masks {difference:.1e}\n")
+    say("| ms | ours | torch | torch / ours | compilation, s |")
+    say("|---|---:|---:|---:|---:|")
     for part, times in ms.items():
         cells = f"{times['ours']:.0f} | {times['torch']:.0f} | {ratios[part]:.2f}"
-        typer.echo(f"| {part} | {cells} | {seconds[part]:.1f} |")
+        say(f"| {part} | {cells} | {seconds[part]:.1f} |")
     figures = {"ms": ms, "ratio": ratios, "difference": difference, "machine": device}
-    store(json_file, figures | {"compile_s": seconds})
+    say.close(figures | {"compile_s": seconds}, json_file, write)

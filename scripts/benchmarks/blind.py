@@ -10,11 +10,15 @@ from benchmarks.common import (
     Call,
     JsonFile,
     Positive,
+    Report,
+    Write,
     compiled,
     machine,
+    program_gigabytes,
     pytorch,
     race,
-    store,
+    their_device,
+    theirs,
 )
 from jax import Array
 
@@ -38,7 +42,7 @@ def _rivals(share: int, shallow: bool, y: np.ndarray) -> dict[str, Any]:
     from benchmarks.torch_blind import ImagePrior, JointSearch, KernelPrior
     from benchmarks.torch_kernel_space import KernelSpace
 
-    rivals: dict[str, Any] = {}
+    rivals, place = dict[str, Any](), their_device()
     front, back, blocks, more, scales = (
         (1, 1, 1, 1, 2) if shallow else (10, 20, 4, FULL.code_blocks, 5)
     )
@@ -59,9 +63,9 @@ def _rivals(share: int, shallow: bool, y: np.ndarray) -> dict[str, Any]:
         ]
         photo = torch.tensor(y).permute(0, 3, 1, 2)
         rivals[f"torch {layout}"] = JointSearch(
-            *(network.to(**form) for network in networks),
-            z=tuple((0.1 * noise).contiguous(**form) for noise in z),  # type: ignore[arg-type]
-            y=photo.contiguous(**form),
+            *(network.to(place, **form) for network in networks),
+            z=tuple((0.1 * noise).to(place, **form) for noise in z),  # type: ignore[arg-type]
+            y=photo.to(place, **form),
         )
     return rivals
 
@@ -69,7 +73,7 @@ def _rivals(share: int, shallow: bool, y: np.ndarray) -> dict[str, Any]:
 def _ours(rival: Any) -> tuple[Search, dict[str, Any]]:
     """Our search with the rival's space and VGG19, and the rival's priors as theta."""
     space, vgg, image, code = (
-        from_torch(name, network.state_dict())
+        from_torch(name, {k: v.cpu() for k, v in network.state_dict().items()})
         for name, network in (
             ("kernel_space", rival.space),
             ("vgg19", rival.vgg),
@@ -77,7 +81,9 @@ def _ours(rival: Any) -> tuple[Search, dict[str, Any]]:
             ("kernel_prior", rival.code),
         )
     )
-    z_x, z_k = (jnp.asarray(z.permute(0, 2, 3, 1).numpy()) for z in rival.z)
+    z_x, z_k = (
+        jnp.asarray(z.detach().permute(0, 2, 3, 1).cpu().numpy()) for z in rival.z
+    )
     shape = (1, SIDE, SIDE, 3)
     search = presets.kernel_space(Weights(*space), shape, FULL, vgg=Weights(*vgg))
     search = search.replace(  # type: ignore[attr-defined]
@@ -142,6 +148,7 @@ def blind(
     ] = False,
     rounds: Positive = 3,
     json_file: JsonFile = None,
+    write: Write = False,
 ) -> None:
     """Seconds a step and photo of the joint blind search: JAX against eager PyTorch.
 
@@ -150,6 +157,8 @@ def blind(
     the same weights. Photos are noise of 256x256.
     """
     torch = pytorch()
+    small = share > 1 or shallow
+    say = Report(f"blind, widths over {share}" if small else "blind")
     counts = _counts(batches)
     random = np.random.default_rng(0)
     photos = random.random((max(counts), 1, SIDE, SIDE, 3), np.float32)
@@ -159,14 +168,13 @@ def blind(
         search, theta, jnp.asarray(photos[0]), rivals["torch contiguous_format"]
     )
     device = machine(torch=torch.__version__)
-    typer.echo(
-        f"{device}\nwidths 1/{share} of the published, {SIDE}x{SIDE}, {rounds} rounds\n"
-    )
-    typer.echo(
+    say(f"{device}\n")
+    say(f"widths 1/{share} of the published, {SIDE}x{SIDE}, {rounds} rounds\n")
+    say(
         f"| batch | | s a step and photo | h a photo, {FULL.steps} steps "
         "| best torch / it | compilation, s | memory of the program, GB |"
     )
-    typer.echo("|---:|---|" + "---:|" * 5)
+    say("|---:|---|" + "---:|" * 5)
     figures: dict[str, Any] = {
         "machine": device,
         "share": share,
@@ -184,12 +192,12 @@ def blind(
                 f"{found[k][name]:.1f}" if name in found[k] else "-" for k in COSTS
             ]
             hours = seconds * FULL.steps / 3600
-            typer.echo(
+            say(
                 f"| {count} | {name} | {seconds:.3g} | {hours:.2f} "
                 f"| {found['ratio'][name]:.2f} | {' | '.join(costs)} |"
             )
-    typer.echo(f"\nrelative difference of the loss {difference:.1e}")
-    store(json_file, figures)
+    say(f"\nrelative difference of the loss {difference:.1e}")
+    say.close(figures, json_file, write)
 
 
 def _race(
@@ -212,11 +220,7 @@ def _race(
         run, compile_s[name] = compiled(
             spread(_advance, way), shared, stack, keys, start
         )
-        sizes = run.memory_analysis()  # type: ignore[attr-defined]
-        parts = ("argument", "output", "temp")
-        program_gb[name] = (
-            sum(getattr(sizes, f"{p}_size_in_bytes") for p in parts) / 1e9
-        )
+        program_gb[name] = program_gigabytes(run)
 
         def call(until: int, run: Any = run) -> object:
             shared = (search, jnp.int32(until))
@@ -225,7 +229,7 @@ def _race(
         calls[f"{name}, no step"] = lambda call=call: call(0)
         calls[name] = lambda call=call: call(steps)
     for name, rival in rivals.items():
-        calls[name] = lambda rival=rival: [rival.step() for _ in range(steps)]
+        calls[name] = theirs(lambda rival=rival: [rival.step() for _ in range(steps)])
     times = race(calls, rounds)
     # Ours looks at the photo with VGG19 once a piece, of which a search has few.
     seconds = {

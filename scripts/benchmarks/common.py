@@ -1,28 +1,66 @@
-"""What every benchmark shares: taking turns, compiling apart, naming the machine."""
+"""What every benchmark shares: platform, turns, compiling apart, the written page."""
 
 import json
 import os
 import platform
 import re
+import shlex
+import sys
 import time
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import jax
 import typer
+
+from kernel_space_jax.evaluation.tables import put_section
 
 Call = Callable[[], object]
 Positive = Annotated[int, typer.Option(min=1)]
 JsonFile = Annotated[
     Path | None, typer.Option("--json", help="Also write the figures to this file.")
 ]
+Write = Annotated[
+    bool, typer.Option("--write", help="Also put the table into docs/speed.md.")
+]
+PAGE = Path(__file__).parents[2] / "docs" / "speed.md"
+
+
+def refuse(sentence: str) -> NoReturn:
+    """Ends the command: what cannot be measured here, and what to do."""
+    typer.echo(sentence, err=True)
+    raise typer.Exit(2)
+
+
+def choose_platform(name: str) -> None:
+    """Makes JAX, here and in child processes, use the cpu, the gpu or the tpu."""
+    # What JAX calls the GPUs of the two makers.
+    known = {"gpu": ("cuda", "rocm")}.get(name, (name,))
+    for backend in known:
+        jax.config.update("jax_platforms", backend)
+        try:
+            jax.devices()
+        except (RuntimeError, AssertionError):  # JAX raises either.
+            continue
+        os.environ["JAX_PLATFORMS"] = backend
+        return
+    refuse(f"JAX finds no {name} here; leave out --platform or install jax for it")
+
+
+def only_on(name: str, reason: str) -> None:
+    """Refuses a part that makes sense on one platform alone."""
+    if jax.default_backend() != name:
+        refuse(f"{reason}; run it with --platform {name}")
 
 
 def race(calls: dict[str, Call], rounds: int) -> dict[str, float]:
-    """Median milliseconds of each call; the calls take turns, after one warm-up."""
+    """Median milliseconds of each call; the calls take turns, after one warm-up.
+
+    A call returns when its work is done: `finished` of ours, `theirs` of PyTorch's.
+    """
     times: dict[str, list[float]] = {name: [] for name in calls}
     for warm in (False, *[True] * rounds):
         for name, call in calls.items():
@@ -33,25 +71,59 @@ def race(calls: dict[str, Call], rounds: int) -> dict[str, float]:
     return {name: median(values) for name, values in times.items()}
 
 
-def compiled(function: Callable, *args: Any, **options: Any) -> tuple[Callable, float]:
+def compiled(function: Callable, *args: Any, **options: Any) -> tuple[Any, float]:
     """The program of `function` for these arguments, and the seconds it took."""
     lowered = jax.jit(function, **options).lower(*args)
     start = time.perf_counter()
     return lowered.compile(), time.perf_counter() - start
 
 
+def program_gigabytes(program: Any) -> float:
+    """What a compiled program holds at once: arguments, answers and between."""
+    sizes = program.memory_analysis()
+    parts = ("argument", "output", "temp")
+    return sum(getattr(sizes, f"{part}_size_in_bytes") for part in parts) / 1e9
+
+
 def pytorch() -> Any:
-    """PyTorch with one thread a core; where it is missing, a sentence and the end."""
+    """PyTorch on the platform of JAX; where that is not, a sentence and the end."""
     if not find_spec("torch"):
-        typer.echo("no PyTorch: pip install 'kernel-space-jax[torch]'", err=True)
-        raise typer.Exit(2)
+        refuse("no PyTorch: pip install 'kernel-space-jax[torch]'")
+    if jax.default_backend() not in ("cpu", "gpu"):
+        refuse("PyTorch runs on the CPU and on GPUs; choose --platform cpu")
     # Read when PyTorch is first imported. Threads that wait by spinning take seconds a
     # call where other work shares the cores, which would flatter us.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     import torch
 
     torch.set_num_threads(os.cpu_count() or 1)
+    if jax.default_backend() == "gpu":
+        if not torch.cuda.is_available():
+            refuse("PyTorch sees no GPU; install its GPU build, or --platform cpu")
+        # Both in full single precision: their shortcuts differ.
+        torch.backends.cuda.matmul.allow_tf32 = False
+        torch.backends.cudnn.allow_tf32 = False
+        jax.config.update("jax_default_matmul_precision", "highest")
     return torch
+
+
+def their_device() -> str:
+    """Where PyTorch must compute to be compared with JAX."""
+    return "cuda" if jax.default_backend() == "gpu" else "cpu"
+
+
+def theirs(call: Call) -> Call:
+    """A call of PyTorch that returns when the device is done."""
+    if their_device() == "cpu":
+        return call
+    import torch
+
+    def finished() -> object:
+        answer = call()
+        torch.cuda.synchronize()
+        return answer
+
+    return finished
 
 
 def machine(**versions: str) -> str:
@@ -60,9 +132,28 @@ def machine(**versions: str) -> str:
     listed = ", ".join(f"{name} {version}" for name, version in names.items())
     info = Path("/proc/cpuinfo")
     cpu = re.search("model name\\s*: (.+)", info.read_text() if info.exists() else "")
-    return f"{cpu[1] if cpu else platform.machine()}, {os.cpu_count()} cores; {listed}"
+    device = jax.devices()[0]
+    host = f"{cpu[1] if cpu else platform.machine()}, {os.cpu_count()} cores"
+    kind = "" if device.platform == "cpu" else f"{device.device_kind}; "
+    return f"{kind}{host}; {listed}"
 
 
-def store(path: Path | None, figures: dict[str, Any]) -> None:
-    if path:
-        path.write_text(json.dumps(figures, indent=2) + "\n")
+class Report:
+    """What a benchmark says: shown at once, and kept for docs/speed.md."""
+
+    def __init__(self, title: str) -> None:
+        self.title, self.lines = title, list[str]()
+
+    def __call__(self, text: str) -> None:
+        typer.echo(text)
+        self.lines.append(text)
+
+    def close(self, figures: dict[str, Any], file: Path | None, write: bool) -> None:
+        """Writes the figures to `file`, and the text over its section of the page."""
+        if file:
+            file.write_text(json.dumps(figures, indent=2) + "\n")
+        if write:
+            words = [word for word in sys.argv[1:] if word != "--write"]
+            command = shlex.join(["python", "scripts/benchmark.py", *words])
+            text = "\n".join([f"## {self.title}", "", f"    {command} --write", ""])
+            put_section(PAGE, self.title, "\n".join([text, *self.lines]) + "\n")

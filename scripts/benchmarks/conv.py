@@ -8,7 +8,16 @@ import jax
 import jax.numpy as jnp
 import optax
 import typer
-from benchmarks.common import JsonFile, Positive, compiled, machine, race, store
+from benchmarks.common import (
+    JsonFile,
+    Positive,
+    Report,
+    Write,
+    compiled,
+    machine,
+    only_on,
+    race,
+)
 from jax import Array, lax
 
 from kernel_space_jax.models.layers.convolution import LAYOUT, convolve
@@ -49,8 +58,11 @@ def conv(
     steps: Annotated[int, typer.Option(min=1, help="Steps in one loop.")] = 3,
     rounds: Positive = 3,
     json_file: JsonFile = None,
+    write: Write = False,
 ) -> None:
     """A training step in a `while_loop`: stock XLA convolutions against ours."""
+    only_on("cpu", "elsewhere our convolutions are those of stock XLA")
+    say = Report("conv")
     keys = jax.random.split(jax.random.key(0), CONVOLUTIONS + 2)
     x, y = (jax.random.normal(key, (batch, size, size, width)) for key in keys[:2])
     he = jax.nn.initializers.he_normal()
@@ -69,16 +81,17 @@ def conv(
     ends = [programs[name](weights, x, y) for name in ("stock", "ours")]
     difference = max(float(abs(a - b).max()) for a, b in zip(*ends, strict=True))
 
-    typer.echo(
-        f"{machine()}\n{CONVOLUTIONS} convolutions 3x3, {batch} x {size}x{size} x "
+    say(
+        f"{machine()}\n\n{CONVOLUTIONS} convolutions 3x3, {batch} x {size}x{size} x "
         f"{width}, {steps} steps of Adam in a while_loop, {rounds} rounds\n"
     )
-    typer.echo("| | ms/step | compilation, s |\n|---|---:|---:|")
+    say("| | ms/step | compilation, s |\n|---|---:|---:|")
     for name in ms:
-        typer.echo(f"| {name} | {ms[name]:.2f} | {seconds[name]:.2f} |")
-    typer.echo(
+        say(f"| {name} | {ms[name]:.2f} | {seconds[name]:.2f} |")
+    say(
         f"\nratio {ratio:.1f} (goal: at least {TARGET_RATIO:g}), largest difference "
         f"of the weights {difference:.1e} (goal: below {TARGET_DIFFERENCE:.0e})"
     )
     figures = {"ms_per_step": ms, "ratio": ratio, "difference": difference}
-    store(json_file, figures | {"compile_s": seconds, "machine": machine()})
+    figures |= {"compile_s": seconds, "machine": machine()}
+    say.close(figures, json_file, write)

@@ -10,7 +10,15 @@ from typing import Annotated, Any
 import jax
 import jax.numpy as jnp
 import typer
-from benchmarks.common import JsonFile, Positive, compiled, machine, race, store
+from benchmarks.common import (
+    JsonFile,
+    Positive,
+    Report,
+    Write,
+    compiled,
+    machine,
+    race,
+)
 from jax import Array
 
 from kernel_space_jax import images
@@ -112,10 +120,12 @@ def data(
         list[str], typer.Option(help="Whose steps: compact, full; may be repeated.")
     ] = [*NETWORKS],  # noqa: B006
     json_file: JsonFile = None,
+    write: Write = False,
 ) -> None:
     """Images a second from files, prepared folders and the device; training steps."""
     if unknown := {*network} - {*NETWORKS}:
         raise typer.BadParameter(f"--network {unknown.pop()} is not compact or full")
+    say = Report("data")
     draw = partial(_shaken, shape=(crop, crop))
     make, _ = compiled(jax.vmap(draw), jax.random.split(jax.random.key(0), batch))
     with tempfile.TemporaryDirectory() as temporary:
@@ -141,19 +151,20 @@ def data(
         seconds = race({"": lambda: jax.block_until_ready(make(keys))}, count)[""] / 1e3
         rates["made on the device"] = batch / seconds
         step = {name: _step_alone_and_fed(name, feed(files), steps) for name in network}
-    device = f"{machine()}; {jax.devices()[0].device_kind}"
-    typer.echo(f"{device}\nbatches of {batch} pairs, {crop}x{crop}\n")
-    typer.echo("| pairs from | images/s |\n|---|---:|")
+    device = machine()
+    say(f"{device}\n\nbatches of {batch} pairs, {crop}x{crop}\n")
+    say("| pairs from | images/s |\n|---|---:|")
     for name, rate in rates.items():
-        typer.echo(f"| {name} | {2 * rate:.1f} |")
-    typer.echo(
+        say(f"| {name} | {2 * rate:.1f} |")
+    say(
         "\n| step of the kernel space | ms | images/s it eats | ms fed from "
         f"{DEFAULT} | waiting |\n|---|---:|---:|---:|---:|"
     )
     for name, one in step.items():
         eats = 2e3 * batch / one["alone_ms"]
-        typer.echo(
+        say(
             f"| {name} | {one['alone_ms']:.0f} | {eats:.1f} | {one['fed_ms']:.0f} | "
             f"{100 * one['waiting']:.1f} % |"
         )
-    store(json_file, {"pairs_per_s": rates, "step": step, "machine": device})
+    figures = {"pairs_per_s": rates, "step": step, "machine": device}
+    say.close(figures, json_file, write)

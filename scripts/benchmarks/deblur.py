@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
-from benchmarks.common import JsonFile, Positive, machine, store
+from benchmarks.common import JsonFile, Positive, Report, Write, machine
 
 import kernel_space_jax as ks
 
@@ -55,8 +55,10 @@ def deblur(
     method: str = "auto",
     rounds: Positive = 3,
     json_file: JsonFile = None,
+    write: Write = False,
 ) -> None:
     """A photo deblurred by the program: the first time, and when it is compiled."""
+    say = Report("deblur")
     with tempfile.TemporaryDirectory() as name:
         home = Path(name)
         if photo is None:
@@ -65,13 +67,13 @@ def deblur(
         first = _run(photo, home, method)
         again = [_run(photo, home, method) for _ in range(rounds)]
     later = {key: median(run[key] for run in again) for key in first}
-    typer.echo(f"{machine()}\n{method}, {rounds} rounds after the first\n")
-    typer.echo("| deblur, its sheet too | s | GB |\n|---|---:|---:|")
+    say(f"{machine()}\n\n{method}, {rounds} rounds after the first\n")
+    say("| deblur, its sheet too | s | GB |\n|---|---:|---:|")
     figures: dict[str, Any] = {"first": first, "later": later}
     for run, told in figures.items():
-        typer.echo(f"| {run} | {told['seconds']:.1f} | {told['bytes'] / 1e9:.2f} |")
+        say(f"| {run} | {told['seconds']:.1f} | {told['bytes'] / 1e9:.2f} |")
     met = max(run["seconds"] for run in figures.values()) < GOAL_SECONDS
     met = met and max(run["bytes"] for run in figures.values()) < GOAL_BYTES
     goal = f"{GOAL_SECONDS} s and {GOAL_BYTES / 1e9:.0f} GB for 1280x720"
-    typer.echo(f"\ngoal: below {goal}: {'met' if met else 'MISSED'}")
-    store(json_file, figures | {"machine": machine()})
+    say(f"\ngoal: below {goal}: {'met' if met else 'MISSED'}")
+    say.close(figures | {"machine": machine()}, json_file, write)

@@ -13,11 +13,14 @@ from benchmarks.common import (
     Call,
     JsonFile,
     Positive,
+    Report,
+    Write,
     compiled,
     machine,
     pytorch,
     race,
-    store,
+    their_device,
+    theirs,
 )
 from jax import Array
 
@@ -70,16 +73,17 @@ def _rival(model: Any, layout: str, *images: np.ndarray) -> dict[str, Call]:
     import torch
     from benchmarks.torch_kernel_space import training_step
 
-    form = {"memory_format": getattr(torch, layout)}
-    fixed, trained = (deepcopy(model).to(**form) for _ in range(2))
+    form, place = {"memory_format": getattr(torch, layout)}, their_device()
+    fixed, trained = (deepcopy(model).to(place, **form) for _ in range(2))
     optimiser = torch.optim.Adam(trained.parameters(), lr=1e-4)
     x, y, code = (
-        torch.tensor(image).permute(0, 3, 1, 2).contiguous(**form) for image in images
+        torch.tensor(image, device=place).permute(0, 3, 1, 2).contiguous(**form)
+        for image in images
     )
     return {
-        "blur": torch.no_grad()(lambda: fixed.blur(x, code)),
-        "extract": torch.no_grad()(lambda: fixed.extract(x, y)),
-        "step": lambda: training_step(trained, optimiser, x, y),
+        "blur": theirs(torch.no_grad()(lambda: fixed.blur(x, code))),
+        "extract": theirs(torch.no_grad()(lambda: fixed.extract(x, y))),
+        "step": theirs(lambda: training_step(trained, optimiser, x, y)),
     }
 
 
@@ -90,6 +94,7 @@ def kernel_space(
     rounds: Positive = 5,
     shallow: Shallow = False,
     json_file: JsonFile = None,
+    write: Write = False,
 ) -> None:
     """F, G and a training step of the kernel space: JAX against PyTorch."""
     if size % STRIDE:
@@ -97,6 +102,7 @@ def kernel_space(
     torch = pytorch()
     from benchmarks.torch_kernel_space import KernelSpace
 
+    say = Report("kernel-space")
     front, back, blocks = (1, 1, 1) if shallow else (10, 20, 4)
     model = KernelSpace(width, 8 * width, front, back, blocks)
     random, grid = np.random.default_rng(0), size // STRIDE
@@ -112,11 +118,11 @@ def kernel_space(
         ms[part] = race({name: calls[part] for name, calls in entrants.items()}, rounds)
         ratios[part] = min(list(ms[part].values())[1:]) / ms[part]["ours"]
     device = machine(torch=torch.__version__)
-    typer.echo(f"{device}\nwidth {width}, {batch} x {size}x{size}, {rounds} rounds\n")
-    typer.echo(f"| ms | {' | '.join(entrants)} | best torch / ours | compilation, s |")
-    typer.echo("|---" + "|---:" * (len(entrants) + 2) + "|")
+    say(f"{device}\n\nwidth {width}, {batch} x {size}x{size}, {rounds} rounds\n")
+    say(f"| ms | {' | '.join(entrants)} | best torch / ours | compilation, s |")
+    say("|---" + "|---:" * (len(entrants) + 2) + "|")
     for part, label in PARTS.items():
         cells = " | ".join(f"{time:.1f}" for time in ms[part].values())
-        typer.echo(f"| {label} | {cells} | {ratios[part]:.2f} | {seconds[part]:.1f} |")
+        say(f"| {label} | {cells} | {ratios[part]:.2f} | {seconds[part]:.1f} |")
     figures = {"ms": ms, "ratio": ratios, "compile_s": seconds, "machine": device}
-    store(json_file, figures)
+    say.close(figures, json_file, write)

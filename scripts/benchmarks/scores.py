@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import typer
-from benchmarks.common import JsonFile, Positive, machine, race, store
+from benchmarks.common import JsonFile, Positive, Report, Write, machine, race
 
 import kernel_space_jax as ks
 from kernel_space_jax import metrics
@@ -74,8 +74,10 @@ def scores(
     width: Annotated[int, typer.Option(min=64)] = 1280,
     rounds: Positive = 3,
     json_file: JsonFile = None,
+    write: Write = False,
 ) -> None:
     """A folder of pairs from files to table; the aligned score beside OpenCV."""
+    say = Report("scores")
     x = _picture(height, width)
     y = cv2.GaussianBlur(x, (0, 0), 2)
     seconds = _folder_seconds(x, y, pairs)
@@ -93,19 +95,18 @@ def scores(
     ours, theirs = ms.values()
     difference = abs(float(aligned(*both)[0][0]) - _opencv_psnr(x, z))
 
-    typer.echo(
-        f"{machine(OpenCV=cv2.__version__)}\n{width}x{height}, {rounds} rounds\n"
-    )
-    typer.echo(
+    say(f"{machine(OpenCV=cv2.__version__)}\n\n{width}x{height}, {rounds} rounds\n")
+    say(
         f"{pairs} pairs from PNG files to a table of PSNR and SSIM: {seconds:.1f} s "
         "(goal: 50 of 1280x720 below 20, compilation included)\n"
     )
-    typer.echo("| aligned, one pair | ms |\n|---|---:|")
+    say("| aligned, one pair | ms |\n|---|---:|")
     for name, value in ms.items():
-        typer.echo(f"| {name} | {value:.0f} |")
-    typer.echo(
+        say(f"| {name} | {value:.0f} |")
+    say(
         f"\nOpenCV takes {theirs / ours:.1f} times as long (goal: more than 1); "
         f"the two PSNR differ by {difference:.5f} dB"
     )
     figures = {"folder_s": seconds, "aligned_ms": ms, "difference_dB": difference}
-    store(json_file, figures | {"pairs": pairs, "machine": machine()})
+    figures |= {"pairs": pairs, "machine": machine()}
+    say.close(figures, json_file, write)

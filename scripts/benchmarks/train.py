@@ -19,7 +19,17 @@ from typing import IO, Annotated
 import jax
 import numpy as np
 import typer
-from benchmarks.common import Call, JsonFile, Positive, machine, pytorch, store
+from benchmarks.common import (
+    Call,
+    JsonFile,
+    Positive,
+    Report,
+    Write,
+    machine,
+    pytorch,
+    their_device,
+    theirs,
+)
 
 from kernel_space_jax.training.config import defaults
 from kernel_space_jax.training.engine import build
@@ -34,8 +44,10 @@ def train(
     rounds: Positive = 5,
     shallow: Annotated[bool, typer.Option("--shallow", help="One block.")] = False,
     json_file: JsonFile = None,
+    write: Write = False,
 ) -> None:
     """Images a second and peak memory of a training step: ours, bf16, PyTorch."""
+    say = Report("train")
     names = [name for name in ENTRANTS if ENTRANTS[name] or find_spec("torch")]
     words = [width, batch, size, int(shallow)]
     times: dict[str, list[float]] = {name: [] for name in names}
@@ -50,16 +62,17 @@ def train(
                 memory[name] = found["gigabytes"]
     seconds = {name: median(values) for name, values in times.items()}
     device = machine()
-    typer.echo(f"{device}\nwidth {width}, {batch} x {size}x{size}, {rounds} rounds\n")
-    typer.echo("| | images/s | s/step | peak memory of the process, GB | torch / it |")
-    typer.echo("|---|---:|---:|---:|---:|")
+    say(f"{device}\n\nwidth {width}, {batch} x {size}x{size}, {rounds} rounds\n")
+    say("| | images/s | s/step | peak memory, GB | torch / it |")
+    say("|---|---:|---:|---:|---:|")
     for name, value in seconds.items():
         ratio = f"{seconds['torch'] / value:.2f}" if "torch" in seconds else "-"
-        typer.echo(
+        say(
             f"| {name} | {batch / value:.3f} | {value:.2f} | {memory[name]:.2f} "
             f"| {ratio} |"
         )
-    store(json_file, {"seconds": seconds, "gigabytes": memory, "machine": device})
+    figures = {"seconds": seconds, "gigabytes": memory, "machine": device}
+    say.close(figures, json_file, write)
 
 
 @contextmanager
@@ -119,7 +132,7 @@ def _torch(width: int, batch: int, size: int, shallow: bool) -> Call:
     from benchmarks.torch_kernel_space import KernelSpace, training_step
 
     front, back, blocks = (1, 1, 1) if shallow else (10, 20, 4)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = their_device()
     model = KernelSpace(width, 8 * width, front, back, blocks).to(device)
     optimiser = torch.optim.Adam(model.parameters(), lr=1e-4, betas=(0.9, 0.99))
     images = _images(batch, size)
@@ -128,18 +141,22 @@ def _torch(width: int, batch: int, size: int, shallow: bool) -> Call:
         for name in ("sharp", "blurry")
     )
 
-    def advance() -> None:
-        training_step(model, optimiser, x, y)
-        if device == "cuda":
-            torch.cuda.synchronize()
-
-    return advance
+    return theirs(lambda: training_step(model, optimiser, x, y))
 
 
 def _images(batch: int, size: int) -> dict[str, np.ndarray]:
     draw = np.random.default_rng(0)
     shape = (batch, size, size, 3)
     return {name: draw.random(shape, np.float32) for name in ("sharp", "blurry")}
+
+
+def _peak_gigabytes(ours: bool) -> float:
+    """The most that the process held: of the GPU's memory where there is one."""
+    if jax.default_backend() == "cpu":
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    if ours:
+        return jax.local_devices()[0].memory_stats()["peak_bytes_in_use"] / 2**30
+    return pytorch().cuda.max_memory_allocated() / 2**30
 
 
 def _serve(name: str, width: int, batch: int, size: int, shallow: bool) -> None:
@@ -153,7 +170,7 @@ def _serve(name: str, width: int, batch: int, size: int, shallow: bool) -> None:
         start = time.perf_counter()
         step()
         seconds = time.perf_counter() - start
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+        peak = _peak_gigabytes(bool(ENTRANTS[name]))
         sys.stdout.write(json.dumps({"seconds": seconds, "gigabytes": peak}) + "\n")
         sys.stdout.flush()
 

@@ -12,11 +12,14 @@ from benchmarks.common import (
     Call,
     JsonFile,
     Positive,
+    Report,
+    Write,
     compiled,
     machine,
     pytorch,
     race,
-    store,
+    their_device,
+    theirs,
 )
 from jax import Array
 
@@ -65,6 +68,7 @@ def transfer(
     ] = False,
     rounds: Positive = 5,
     json_file: JsonFile = None,
+    write: Write = False,
 ) -> None:
     """Images a second of blur transfer with the shipped network: JAX against PyTorch.
 
@@ -72,6 +76,7 @@ def transfer(
     the target are of one size, different, and in memory. No file is read or written.
     """
     torch = pytorch()
+    say = Report("transfer, published width" if published else "transfer")
     if published:
         image = jnp.zeros((1, 256, 256, 3))
         module = KernelSpace()
@@ -87,8 +92,8 @@ def transfer(
         return jnp.clip(Learned(module, variables)(target, k), 0, 1)  # type: ignore[arg-type]
 
     device = machine(torch=torch.__version__)
-    typer.echo(f"{device}\nwidth {module.width}, {rounds} rounds\n")
-    typer.echo(
+    say(f"{device}\n\nwidth {module.width}, {rounds} rounds\n")
+    say(
         "| images/s | ours | torch contiguous_format | torch channels_last "
         "| ours / best torch | compilation, s |\n|---" + "|---:" * 5 + "|"
     )
@@ -106,13 +111,13 @@ def transfer(
         for layout in ("contiguous_format", "channels_last"):
             entrants[f"torch {layout}"] = _their_call(model, layout, images)
         found = np.asarray(run(variables, *ours))
-        theirs: Any = entrants["torch contiguous_format"]()
-        difference = np.abs(found - theirs.permute(0, 2, 3, 1).numpy()).max()
+        rival: Any = entrants["torch contiguous_format"]()
+        difference = np.abs(found - rival.permute(0, 2, 3, 1).cpu().numpy()).max()
         times = race(entrants, rounds)
         speeds = {name: 1e3 / time for name, time in times.items()}
         ratio = speeds["ours"] / max(list(speeds.values())[1:])
         cells = " | ".join(f"{speed:.3g}" for speed in speeds.values())
-        typer.echo(f"| {size} | {cells} | {ratio:.2f} | {seconds:.1f} |")
+        say(f"| {size} | {cells} | {ratio:.2f} | {seconds:.1f} |")
         figures["sizes"][size] = {
             "images_per_second": speeds,
             "ratio": ratio,
@@ -120,17 +125,18 @@ def transfer(
             "difference": float(difference),
         }
     most = max(found["difference"] for found in figures["sizes"].values())
-    typer.echo(f"\nlargest difference of a pixel {most:.1e}")
-    store(json_file, figures)
+    say(f"\nlargest difference of a pixel {most:.1e}")
+    say.close(figures, json_file, write)
 
 
 def _their_call(model: Any, layout: str, images: list[np.ndarray]) -> Call:
     """Transfer in PyTorch, with a copy of the model in one memory layout."""
     import torch
 
-    form = {"memory_format": getattr(torch, layout)}
-    fixed = deepcopy(model).to(**form)
+    form, place = {"memory_format": getattr(torch, layout)}, their_device()
+    fixed = deepcopy(model).to(place, **form)
     tensors = [
-        torch.tensor(image).permute(0, 3, 1, 2).contiguous(**form) for image in images
+        torch.tensor(image, device=place).permute(0, 3, 1, 2).contiguous(**form)
+        for image in images
     ]
-    return torch.no_grad()(lambda: fixed.transfer(*tensors))
+    return theirs(torch.no_grad()(lambda: fixed.transfer(*tensors)))

@@ -27,6 +27,7 @@ from kernel_space_jax.models.layers.norms import (
 )
 from kernel_space_jax.models.layers.shape import (
     Padding,
+    around,
     centre_crop,
     crop,
     max_pool,
@@ -50,6 +51,7 @@ __all__ = [
     "Padding",
     "ResidualBlock",
     "ResnetBlock",
+    "around",
     "centre_crop",
     "crop",
     "he_uniform",

@@ -21,6 +21,7 @@ from kernel_space_jax.models.layers import (
     Conv,
     DepthwiseConv,
     LayerNorm,
+    around,
     crop,
     pixel_shuffle,
     window_mean,
@@ -45,7 +46,8 @@ class NAFBlock(nn.Module):
 
         u = point(2 * width, "conv1")(LayerNorm(name="norm1")(x))
         u = gate(DepthwiseConv(dtype=self.dtype, name="conv2")(u))
-        u = u * point(width, "attention")(window_mean(u, self.window))
+        attention = point(width, "attention")(window_mean(u, self.window))
+        u = u * around(attention, (u.shape[1], u.shape[2]))
         x = x + point(width, "conv3")(u) * beta.astype(x.dtype)
         u = gate(point(2 * width, "conv4")(LayerNorm(name="norm2")(x)))
         return x + point(width, "conv5")(u) * gamma.astype(x.dtype)

@@ -1,0 +1,286 @@
+"""Restorers, x = R(y), and a training step of each, beside PyTorch."""
+
+import math
+import re
+from collections.abc import Callable
+from copy import deepcopy
+from functools import partial
+from typing import Annotated, Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import typer
+from benchmarks.common import (
+    Call,
+    JsonFile,
+    Positive,
+    Report,
+    Write,
+    compiled,
+    machine,
+    program_gigabytes,
+    pytorch,
+    race,
+    refuse,
+    their_device,
+    theirs,
+)
+from flax.traverse_util import flatten_dict
+from jax import Array
+
+from kernel_space_jax.models.restorers import PRESETS, restorer
+
+# The networks of `models.restorers` that have a rival in PyTorch.
+TWINS = ("nafnet",)
+SIZES = ["256x256", "1280x720"]
+# Larger ones take minutes a photo of the second size.
+LARGE = ("nafnet-32",)
+RATE = 1e-4
+OUTPUTS, GRADIENTS = 1e-4, 1e-3
+
+
+def _rival(module: nn.Module, variables: dict[str, Any]) -> Any:
+    """The network in PyTorch, with the same weights."""
+    import torch
+    from benchmarks.torch_nafnet import NAFNet
+
+    fields = ("width", "encoder_blocks", "middle_blocks", "decoder_blocks")
+    options = {name: getattr(module, name) for name in (*fields, "train_size")}
+    model = NAFNet(**options)
+    tensors = nafnet_tensors(variables["params"])
+    model.load_state_dict({k: torch.tensor(v) for k, v in tensors.items()})
+    return model
+
+
+def nafnet_tensors(params: dict[str, Any]) -> dict[str, np.ndarray]:
+    """The state dict of a NAFNet, under the names of published checkpoints."""
+    layers: dict[str, str] = {
+        "attention": "sca.1",
+        "kernel": "weight",
+        "scale": "weight",
+    }
+    leaves: dict[Any, Any] = flatten_dict(params)
+    tensors = {}
+    for path, leaf in leaves.items():
+        name = ".".join(layers.get(part, str(part)) for part in path)
+        name = re.sub(r"^(encoder|decoder)(\d+)_block", r"\1s.\2.", name)
+        name = re.sub(r"^middle_block", "middle_blks.", name)
+        name = re.sub(r"^up(\d+)", r"ups.\1.0", name)
+        name = re.sub(r"^down(\d+)", r"downs.\1", name)
+        array = np.asarray(leaf)
+        if array.ndim == 4:
+            array = array.transpose(3, 2, 0, 1)
+        tensors[name] = (
+            array.reshape(1, -1, 1, 1) if path[-1] in ("beta", "gamma") else array
+        )
+    return tensors
+
+
+def _weights(module: nn.Module) -> dict[str, Any]:
+    """Random weights; beta and gamma too, whose zeros would switch the blocks off."""
+    image = jax.ShapeDtypeStruct((1, 64, 64, 3), jnp.float32)
+    shapes: Any = jax.eval_shape(module.init, jax.random.key(0), image)
+    random = np.random.default_rng(0)
+
+    def drawn(leaf: jax.ShapeDtypeStruct) -> Array:
+        inputs = math.prod(leaf.shape[:-1]) if len(leaf.shape) == 4 else 100
+        values = random.normal(scale=inputs**-0.5, size=leaf.shape)
+        return jnp.asarray(values, leaf.dtype)
+
+    return jax.tree.map(drawn, shapes)
+
+
+def _loss(module: nn.Module) -> Callable[..., Array]:
+    return lambda variables, y, x: jnp.mean(jnp.abs(module.apply(variables, y) - x))
+
+
+def _their_gradients(model: Any, y: Any, x: Any) -> None:
+    import torch
+
+    model.zero_grad(set_to_none=True)
+    torch.nn.functional.l1_loss(model(y), x).backward()
+
+
+def _in_layout(model: Any, layout: str, *images: np.ndarray) -> list[Any]:
+    """A copy of the model, and the images, in one memory layout."""
+    import torch
+
+    form, place = {"memory_format": getattr(torch, layout)}, their_device()
+    tensors = [
+        torch.tensor(image, device=place).permute(0, 3, 1, 2).contiguous(**form)
+        for image in images
+    ]
+    return [deepcopy(model).to(place, **form), *tensors]
+
+
+def _forward(
+    module: nn.Module, variables: dict[str, Any], model: Any, y: np.ndarray
+) -> tuple[dict[str, Call], float, float, float]:
+    """x = R(y) of each, seconds of compilation, gigabytes, largest difference."""
+    import torch
+
+    image = jnp.asarray(y)
+    run, seconds = compiled(module.apply, variables, image)
+    calls: dict[str, Call] = {
+        "ours": lambda: jax.block_until_ready(run(variables, image))
+    }
+    for layout in ("contiguous_format", "channels_last"):
+        fixed, their_y = _in_layout(model, layout, y)
+        calls[f"torch {layout}"] = theirs(
+            torch.no_grad()(lambda fixed=fixed, their_y=their_y: fixed(their_y))
+        )
+    found: Any = calls["torch channels_last"]()
+    ours = np.asarray(run(variables, image))
+    difference = float(np.abs(ours - found.permute(0, 2, 3, 1).cpu().numpy()).max())
+    return calls, seconds, program_gigabytes(run), difference
+
+
+def _step(
+    module: nn.Module, variables: dict[str, Any], model: Any, *images: np.ndarray
+) -> tuple[dict[str, Call], float, float, float]:
+    """The same of a training step: forward, gradient of the mean error, Adam."""
+    import torch
+
+    y, x = map(jnp.asarray, images)
+    optimiser = optax.adam(RATE)
+
+    def update(weights: Any, state: Any, gradient: Any) -> tuple[Any, Any]:
+        updates, state = optimiser.update(gradient, state)
+        return optax.apply_updates(weights, updates), state
+
+    gradient, gradient_s = compiled(jax.grad(_loss(module)), variables, y, x)
+    # The donated state is a copy: others start from these weights too.
+    weights = jax.tree.map(jnp.copy, variables)
+    state = optimiser.init(weights)
+    move, move_s = compiled(update, weights, state, weights, donate_argnums=(0, 1))
+
+    def advance() -> None:
+        nonlocal weights, state
+        moved = move(weights, state, gradient(weights, y, x))
+        weights, state = jax.block_until_ready(moved)
+
+    calls: dict[str, Call] = {"ours": advance}
+    difference = 0.0
+    for layout in ("contiguous_format", "channels_last"):
+        trained, their_y, their_x = _in_layout(model, layout, *images)
+        if layout == "channels_last":
+            _their_gradients(trained, their_y, their_x)
+            difference = _gradient_difference(
+                gradient(variables, y, x)["params"], trained
+            )
+        adam = torch.optim.Adam(trained.parameters(), lr=RATE)
+
+        def their_step(trained=trained, y=their_y, x=their_x, adam=adam) -> None:
+            _their_gradients(trained, y, x)
+            adam.step()
+
+        calls[f"torch {layout}"] = theirs(their_step)
+    return calls, gradient_s + move_s, program_gigabytes(gradient), difference
+
+
+def _gradient_difference(gradient: dict[str, Any], model: Any) -> float:
+    """The largest difference of a leaf, relative to its largest entry."""
+    ours = nafnet_tensors(gradient)
+    return max(
+        float(np.abs(ours[name] - wanted).max() / np.abs(wanted).max())
+        for name, leaf in model.named_parameters()
+        for wanted in [leaf.grad.cpu().numpy()]
+    )
+
+
+def _pixels(text: str) -> tuple[int, int]:
+    """(height, width) of WIDTHxHEIGHT."""
+    parts = re.fullmatch(r"(\d+)x(\d+)", text)
+    if not parts or min(int(side) for side in parts.groups()) < 16:
+        raise typer.BadParameter(f"--size {text} is not WIDTHxHEIGHT of 16 or more")
+    return int(parts[2]), int(parts[1])
+
+
+def _names(presets: list[str] | None) -> list[str]:
+    having = [name for name in PRESETS if PRESETS[name].network in TWINS]
+    for name in presets or []:
+        if name not in having:
+            raise typer.BadParameter(
+                f"--preset {name} has no network in PyTorch to be compared with; "
+                f"choose one of {', '.join(having)}"
+            )
+    return presets or having
+
+
+def restorers(
+    presets: Annotated[
+        list[str] | None,
+        typer.Option("--preset", help="May be repeated; by default all with a rival."),
+    ] = None,
+    sizes: Annotated[
+        list[str] | None, typer.Option("--size", help="WIDTHxHEIGHT; may be repeated.")
+    ] = None,
+    width: Annotated[
+        int | None, typer.Option(min=1, help="Instead of the preset's own.")
+    ] = None,
+    batch: Annotated[int, typer.Option(min=1, help="Of the training step.")] = 1,
+    shallow: Annotated[
+        bool, typer.Option("--shallow", help="One block at each scale.")
+    ] = False,
+    rounds: Positive = 3,
+    json_file: JsonFile = None,
+    write: Write = False,
+) -> None:
+    """Restorers on one photo, and a training step at the first size: JAX, PyTorch.
+
+    Weights are random, the same on both sides; images are noise, in memory.
+    """
+    names, torch = _names(presets), pytorch()
+    options: dict[str, Any] = {} if width is None else {"width": width}
+    if shallow:
+        options["encoder_blocks"] = (1, 1, 1, 1)
+    say, device = Report("restorers"), machine(torch=torch.__version__)
+    say(f"{device}\n\nMilliseconds, {rounds} rounds, training in batches of {batch}\n")
+    say(
+        "| | ours | torch contiguous_format | torch channels_last "
+        "| best torch / ours | compilation, s | memory of the program, GB |\n|---"
+        + "|---:" * 6
+        + "|"
+    )
+    figures: dict[str, Any] = {"machine": device, "rows": {}}
+    random, worst = np.random.default_rng(1), {"forward": 0.0, "training step": 0.0}
+    for name in names:
+        module = restorer(name, **options)
+        variables = _weights(module)
+        entrants = module, variables, _rival(module, variables)
+        usual = SIZES if name in LARGE else SIZES[:1]
+        for index, size in enumerate(sizes or usual):
+            pair = random.random((2, batch, *_pixels(size), 3), np.float32)
+            parts = {"forward": partial(_forward, *entrants, pair[0, :1])}
+            if index == 0:
+                parts["training step"] = partial(_step, *entrants, *pair)
+            for part, prepare in parts.items():
+                calls, seconds, gigabytes, difference = prepare()
+                allowed = OUTPUTS if part == "forward" else GRADIENTS
+                if not difference < allowed:
+                    refuse(
+                        f"{name}, {size}, {part}: ours and PyTorch differ by "
+                        f"{difference:.1e}, more than {allowed:.0e}: nothing to time"
+                    )
+                worst[part] = max(worst[part], difference)
+                ms = race(calls, rounds)
+                ratio = min(list(ms.values())[1:]) / ms["ours"]
+                row = f"{name}, {size}, {part}"
+                cells = [f"{value:.0f}" for value in ms.values()]
+                cells += [f"{ratio:.2f}", f"{seconds:.1f}", f"{gigabytes:.2f}"]
+                say(f"| {row} | {' | '.join(cells)} |")
+                figures["rows"][row] = {
+                    "ms": ms,
+                    "ratio": ratio,
+                    "compile_s": seconds,
+                    "program_gb": gigabytes,
+                    "difference": difference,
+                }
+    say(
+        f"\nLargest difference of a pixel {worst['forward']:.1e}, of a gradient "
+        f"{worst['training step']:.1e} of its largest entry"
+    )
+    say.close(figures, json_file, write)
