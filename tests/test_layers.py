@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 
-from kernel_space_jax.models.layers import BatchNorm, Dropout, around, window_mean
+from kernel_space_jax.models.layers import BatchNorm, Dropout
 
 KEY = jax.random.key(0)
 X = 3 + 2 * jax.random.normal(KEY, (6, 5, 4, 3))
@@ -56,24 +56,3 @@ def test_what_is_dropped_belongs_to_the_example():
     moved, _ = Twice().apply({}, ones[:2], keys[3:5])
     np.testing.assert_array_equal(moved, first[3:5])
     np.testing.assert_array_equal(Twice().apply({}, ones)[0], ones)
-
-
-def mean_around(x, window):
-    return around(window_mean(x, window), x.shape[1:3])
-
-
-def test_a_window_mean_is_that_of_the_window():
-    x = jax.random.normal(KEY, (2, 9, 12, 3))
-    found = mean_around(x, 4)
-    assert found.shape == x.shape
-    np.testing.assert_allclose(found[:, 3, 5], x[:, 2:6, 4:8].mean((1, 2)), atol=1e-6)
-    # Near the border it is the nearest whole window's.
-    np.testing.assert_allclose(found[:, 0, 0], x[:, :4, :4].mean((1, 2)), atol=1e-6)
-    np.testing.assert_allclose(found[:, 8, 11], x[:, 5:, 8:].mean((1, 2)), atol=1e-6)
-    # One side may be covered and the other not.
-    wide = mean_around(x, 10)
-    np.testing.assert_allclose(wide[:, 4, 0], x[:, :, :10].mean((1, 2)), atol=1e-6)
-    for window in (0, 12):
-        np.testing.assert_allclose(
-            mean_around(x, window), x.mean((1, 2), keepdims=True), atol=1e-6
-        )
