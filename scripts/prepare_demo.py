@@ -2,8 +2,8 @@
 
     python scripts/prepare_demo.py -o demo/photos
 
-A real camera motion blurred `clock`; it is copied. The other photos are sharp, and get the
-blur of a simulated camera shake: y = (h * x^2.2 + noise)^(1/2.2). All are CC0 or in the public
+A real camera motion blurred `clock`; it is copied. The other photos are sharp, and get
+a simulated camera shake: y = (h * x^2.2 + noise)^(1/2.2). All are CC0 or in the public
 domain; `credits.txt` names their photographers. The script needs no network.
 """
 
