@@ -13,7 +13,9 @@ TEST_STAMP := $(VENV)/.test-installed
 demo: $(STAMP)
 	$(BIN)/python scripts/prepare_demo.py -o demo/photos
 	$(BIN)/kernel-space deblur demo/photos/astronaut.png demo/photos/coffee.png \
-	  demo/photos/clock.png data/samples/moving_blurry.png -o demo/deblurred --sheet
+	  data/samples/moving_blurry.png -o demo/deblurred --sheet
+	$(BIN)/kernel-space deblur demo/photos/clock.png -o demo/deblurred --sheet \
+	  --kernel-size 61
 	$(BIN)/kernel-space transfer --sharp data/samples/leaves_sharp.png \
 	  --blurry data/samples/leaves_blurry.png data/samples/shapes_sharp.png \
 	  -o demo/transferred --sheet
