@@ -87,8 +87,8 @@ def known_kernel(record: Record) -> Restored:
 def fitted_kernel(record: Record) -> Restored:
     """The same with the kernel that fits the true image and the photo best.
 
-    No blind method sees the true image: this says what one kernel can give, where a
-    data set's own may be off by a little.
+    Blind methods cannot use the true image. The row shows what one kernel can reach; a
+    data set's own kernel may be slightly wrong.
     """
     y, h = observed(record), record.extras.get("kernel")
     if h is None:
@@ -155,7 +155,7 @@ def deblurred(
     network: weights.Weights | None = None,
     **options: Any,
 ) -> Restored:
-    """What `kernel-space deblur` makes of the photo, told of its camera at most.
+    """The result of `kernel-space deblur`, with at most the camera's gamma known.
 
     A data set may be known to have another camera than the usual one.
     """

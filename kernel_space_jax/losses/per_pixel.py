@@ -67,7 +67,7 @@ def kernel_error(
     """L_kernel of a field beside the true one, kernels of one size, p = 1 or 2 -> ().
 
     `relative` divides a pixel's error by the mean of the two kernels' ||.||_p^p: with
-    p = 2 what stands still, a single point, would otherwise count thirty times as much
+    p = 2 a place without motion, a single point, would otherwise count 30 times as much
     as what is blurred. No kernels are then further apart than 2.
 
     The kernels of all pixels are never in memory at once: for p = 2 the products of
