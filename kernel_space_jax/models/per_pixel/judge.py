@@ -8,8 +8,8 @@ the traces of each kernel, because its inputs are the images with each one undon
 
 for every candidate h_t and two strengths r. The same small network scores each x_t
 beside y; q, the softmax of the scores over t, is the probability that h_t blurred a
-cell of 8x8 pixels. It also scores candidates that were not in its training. A second pass
-(`closer`) scores variants of the likeliest candidates, because 64 are few.
+cell of 8x8 pixels. It also scores candidates that were not in its training. A second
+pass (`closer`) scores variants of the likeliest candidates, because 64 are few.
 
 No paper has this network. Its output has the form of `two_heads`: kernels and masks.
 """
