@@ -120,7 +120,7 @@ class TwoHeads(nn.Module):
         grey = Conv(self.width, dtype=self.dtype, name="grey")
         x = (grey if y.shape[-1] == 1 else colour)(light)
         if self.is_initializing():
-            # Both exist, whichever the first image is.
+            # Both get parameters, for grey and colour images alike.
             colour(jnp.zeros((1, 1, 1, 3)))
             grey(jnp.zeros((1, 1, 1, 1)))
         x = nn.leaky_relu(x, SLOPE)
