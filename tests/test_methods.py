@@ -285,6 +285,13 @@ def test_weights_of_a_preset(compact, tmp_path):
     assert_one_sentence(done, "no weights for nafnet-64 come with the package")
 
 
+def test_weights_of_any_size_go_by_the_name_of_their_network():
+    small = drawn(NAFNet(8, (1,), 1, (1,)))
+    found = ks.deblur(PHOTO, "nafnet", weights=small).image
+    x = small.module.apply(small.variables, jnp.asarray(PHOTO)[None])[0]
+    np.testing.assert_allclose(found, jnp.clip(x, 0, 1), atol=1e-5)
+
+
 def test_a_restorer_is_evaluated_as_it_deblurs(compact, tmp_path):
     file = tmp_path / "net.safetensors"
     weights.write(file, *compact, origin="a draw", licence="CC0-1.0")

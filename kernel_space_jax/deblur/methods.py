@@ -195,20 +195,28 @@ METHODS: dict[str, Method] = {
 
 
 def table() -> dict[str, Method]:
-    """All methods by name: `METHODS`, and a row for each preset of the restorers."""
-    restorers = {
-        name: Method(
+    """All methods by name: `METHODS`, and rows for the restorers.
+
+    A network has a row for each of its presets, and one for weights of any size.
+    """
+    by_network = partial(
+        Method, run=deblur_by_network, options=(TILING,), together=True
+    )
+    presets = {
+        name: by_network(
             name,
             preset.says,
-            deblur_by_network,
-            (TILING,),
-            (NETWORKS[preset.network],),
-            together=True,
+            networks=(NETWORKS[preset.network],),
             fits=partial(check_preset, name),
         )
         for name, preset in PRESETS.items()
+        if name not in NETWORKS
     }
-    return {**METHODS, **restorers}
+    networks = {
+        name: by_network(name, f"a {name} network of any size", networks=(kind,))
+        for name, kind in NETWORKS.items()
+    }
+    return {**METHODS, **presets, **networks}
 
 
 def find_method(name: str) -> Method:
