@@ -1,5 +1,5 @@
 # Two commands; each makes its own environment with nothing but Python >= 3.11.
-#   make demo   take the blur out of photos; move a blur to another image; show all
+#   make demo   deblur photos, and put the blur of one image pair on another image
 #   make test   lint, types and the test suite
 PYTHON ?= python3
 VENV := .venv
@@ -11,8 +11,11 @@ TEST_STAMP := $(VENV)/.test-installed
 .PHONY: demo test lint lock
 
 demo: $(STAMP)
-	$(BIN)/kernel-space deblur data/samples/moving_blurry.png \
-	  data/samples/leaves_shaken.png -o demo/deblurred --sheet
+	$(BIN)/python scripts/prepare_demo.py -o demo/photos
+	$(BIN)/kernel-space deblur demo/photos/astronaut.png demo/photos/coffee.png \
+	  data/samples/moving_blurry.png -o demo/deblurred --sheet
+	$(BIN)/kernel-space deblur demo/photos/clock.png -o demo/deblurred --sheet \
+	  --kernel-size 61
 	$(BIN)/kernel-space transfer --sharp data/samples/leaves_sharp.png \
 	  --blurry data/samples/leaves_blurry.png data/samples/shapes_sharp.png \
 	  -o demo/transferred --sheet

@@ -26,7 +26,7 @@ def get_config(size: str = "compact") -> Config:
     config.model.relative = True
     config.model.kernel_weight = 0.1
     if size == "full":
-        # Photos of things at rest are to be told from blurry ones.
+        # The network must distinguish photos without motion from blurry ones.
         config.data.still = 0.2
         config.data.crop = 256
         config.batch_size = 8

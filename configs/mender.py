@@ -1,12 +1,12 @@
-"""What mends a photo by the words of a judge, for `deblur --method basis`. No download.
+"""The mender of `deblur --method basis`, which uses a judge's scores. No download.
 
-Scenes of dead leaves under camera shakes, or at rest; sharp photos among them do it
-good, as for the judge:
+Scenes of dead leaves under camera shakes, or without motion. Sharp photos among them
+improve it, as they do the judge:
 
     kernel-space train --config configs/mender.py --workdir runs/mender \\
       --config.data.train="('images:FOLDER',)" --config.data.leaves=0.2
 
-A longer run of an earlier mender won more on blur that we made, and less on photos of a
+A longer run of an earlier mender was better on synthetic blur, and worse on photos of a
 camera (docs/history/training-runs.md).
 """
 

@@ -3,7 +3,7 @@
     python scripts/prepare_outside.py levin:data/levin09 -o outside/levin
 
 scikit-image's Richardson-Lucy, 30 steps, where a data set has kernels, elsewhere its
-unsharp mask of radius 2: neither knows anything of this package.
+unsharp mask of radius 2: neither uses this package.
 """
 
 from pathlib import Path

@@ -1,7 +1,7 @@
-"""A restorer network, x = R(y): one pass over the whole photo, or over tiles of it.
+"""A restorer, x = R(y): one pass over the whole photo, or over tiles of it.
 
-Photos of one size go through together, no more pixels in a pass than one tile has: so a
-stack of small photos wants no more memory than one large photo.
+Photos of one size go through together. A pass has no more pixels than one tile, so many
+small photos need no more memory than one large photo.
 """
 
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ def deblur_by_network(
     tile: int = TILE,
     tell: Tell = silent,
 ) -> list[Deblurred]:
-    """What the network makes of photos of one size, clipped to [0, 1].
+    """The network's x of photos of one size, clipped to [0, 1].
 
     Photos of more than `tile` pixels a side are cut into tiles that overlap, and
     blended. A grey photo goes in as three equal channels and comes back grey.
@@ -53,7 +53,7 @@ def deblur_by_network(
 def _passes(
     network: Weights, parts: Sequence[np.ndarray], most: int, tell: Tell
 ) -> list[np.ndarray]:
-    """The network's answer to each part (H, W, C), `most` pixels in a pass."""
+    """The network's x of each part (H, W, C), `most` pixels in a pass."""
     height, width, channels = parts[0].shape
     passes = -(-len(parts) // max(1, most // (height * width)))
     # Passes of one length, so that the network is compiled once.

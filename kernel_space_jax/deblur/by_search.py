@@ -3,10 +3,10 @@
     selfdeblur, pixel-kernel    one kernel for the photo, found in its middle
     kernel-space, nested        a code of a learned space; large photos in tiles
 
-Every search starts from what `map` finds, and its networks only help to find the blur:
-the sharp image is that of a non-blind solver, which keeps more of the photo. Where the
-blur is one kernel, that is the kernel found, or that of `map` where it is to be
-believed more.
+Every search starts from the result of `map`. Its networks only help to find the blur:
+a non-blind solver computes the sharp image, because it keeps more of the photo. For
+one kernel it uses that of the search or of `map`, the one with the lower residual
+score.
 """
 
 from collections.abc import Callable, Sequence
@@ -31,14 +31,14 @@ from kernel_space_jax.solvers.tiles import join, tiles
 from kernel_space_jax.solvers.uniform.map_doubt import doubt
 from kernel_space_jax.weights import Weights
 
-# The side of what a search looks at: of the middle, and of a tile.
+# The side of the middle or the tile that a search uses.
 SIDE, OVERLAP = 256, 64
-# How often a search is looked at from outside.
+# A search runs in so many pieces, to report progress between them.
 PIECES = 20
 
 
 class Glimpse(NamedTuple):
-    """A running search: steps made of how many, the loss (n, steps + 1), the x now.
+    """A running search: steps done and in all, the loss (n, steps + 1), the images.
 
     `images()` are (n, H, W, C), the best so far of each photo.
     """
@@ -53,7 +53,7 @@ Watch = Callable[[Glimpse], None]
 
 
 def unwatched(glimpse: Glimpse) -> None:
-    """Nobody looks."""
+    """Does nothing."""
 
 
 def search_kernels(
@@ -78,8 +78,8 @@ def search_kernels(
     starts = _starts(y, kernel_size)
     assert starts.k is not None
     found = _run(make(y[:1].shape, starts.k.shape[-1], plan), y, starts, seed, watch)
-    # Where `map` was right already, a short search leads away from it; and what it
-    # says to be sharp, each search would find some blur in.
+    # A short search can lose the right kernel of `map`, and finds blur in photos that
+    # `map` takes for sharp.
     better = (doubt(y, found.k) < doubt(y, starts.k)) & (starts.k.max((1, 2)) < 1)
     kernels = jnp.where(better[:, None, None], found.k, starts.k)
     return [
@@ -135,7 +135,7 @@ def search_codes(
 
 
 def _starts(y: Array, kernel_size: int | None) -> Start:
-    """What `map` finds: x (n, 1, H', W', C), larger than y by the kernel's reach; h."""
+    """The result of `map`: x (n, 1, H', W', C), larger than y by the reach of h; h."""
     h = blind_map(y, kernel_size).h
     reach = h.shape[-1] // 2
     x = jnp.clip(restore(y, h), 0, 1)
@@ -152,7 +152,7 @@ _restore = spread(restore_under)
 
 
 def _run(search: Search, y: Array, starts: Start, seed: int, watch: Watch) -> Found:
-    """The search of each photo (n, H, W, C), in pieces between which it is watched."""
+    """The search of each photo (n, H, W, C), in pieces; `watch` runs between them."""
     keys = jax.random.split(jax.random.key(seed), len(y))
     y = y[:, None]
     state = _begin(search, keys, starts)
@@ -174,5 +174,5 @@ def _run(search: Search, y: Array, starts: Start, seed: int, watch: Watch) -> Fo
 
 
 def _way(found: Found, i: int) -> dict[str, Any]:
-    """The way of one search of many: its losses and its steps."""
+    """The losses and the steps of one search of many."""
     return {"loss": np.asarray(found.loss[i]), "steps": int(found.steps[i])}

@@ -1,16 +1,15 @@
-"""Colours that follow the light: noise taken out of what only brightness restored.
+"""Removes noise from the colours of a photo whose brightness was restored.
 
-Where a mender changes the light of a photo, its colours stay those of y, with all their
-noise. Within a few pixels the colours of a photo lie on a line (Omer and Werman, "Color
+A mender changes the light of a photo only, so the colours of y stay, with their noise.
+Within a few pixels the colours of a photo lie on a line (Omer and Werman, "Color
 Lines", 2004): less its grey, each channel of y is nearly
 
     c = a g + b,     a, b those of least squares around each pixel, g the grey of y
 
-and the same line says which colours belong to the light that was found. What the
-photo's colours have beside the line, r = c - a g - b, is colour or noise. The even part
-of it is noise, and goes by Wiener's rule: where the mean of r^2 is v, and n the most
-that it is in the evenest quarter of the photo, the answer moves n / v of the way to the
-line, and all of it where v is less.
+and the same line gives the colours of the restored light. The residual
+r = c - a g - b is colour or noise. Its even part is noise, which Wiener's rule removes:
+v is the local mean of r^2, and n its largest value in the evenest quarter of the photo.
+The result moves n / v of the way to the line, and all of it where v < n.
 """
 
 import jax
@@ -22,7 +21,7 @@ from kernel_space_jax.operators.light import in_grey, smooth
 # Pixels around one that share a line: the deviation of a Gaussian. From 1 to 2 it makes
 # a difference of 0.01 dB on 16 BSDS photos that no table has.
 AROUND = 1.25
-# Grey of less variance around a pixel says nothing of a slope.
+# Grey of less variance around a pixel does not determine a slope.
 FAINT = 2e-4
 # A quarter of a photo is even enough to show no more than its noise.
 EVEN = 0.25

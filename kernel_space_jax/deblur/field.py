@@ -1,9 +1,8 @@
-"""How each pixel of a photo was blurred: what a network of per-pixel kernels finds.
+"""Finds the field of a photo, the kernel of each pixel, by a network.
 
-A judge is asked about the kernels that it knows and the one that `map` finds in the
-middle of the photo. Where the blur is the same everywhere that is nearer to the truth
-than any made beforehand, and where it is wrong the judge says so. A two-headed network
-makes kernels of its own.
+A judge scores its own candidates and the kernel that `map` finds in the middle of the
+photo. For uniform blur that kernel is nearer to the truth than any fixed candidate;
+where it is wrong, its score is low. A two-headed network computes kernels itself.
 """
 
 import jax
@@ -21,13 +20,12 @@ from kernel_space_jax.operators import KernelField
 from kernel_space_jax.operators.camera import GAMMA
 from kernel_space_jax.weights import Weights
 
-# The networks that say it.
+# The networks that find a field.
 FINDERS = (Mender, Judge, TwoHeads)
-# The part of a photo where map's kernel is to be the likeliest. One that is wrong is so
-# for up to 0.7 of a photo (six BSDS images that no table has; one of GoPro's, which it
-# made 0.5 dB worse), one that is right for more, as `automatic.EVERYWHERE` says.
+# The kernel of map counts if it is the likeliest in this part of a photo. Wrong ones
+# reach up to 0.7 (six BSDS images that no table has, one of GoPro's), right ones more.
 BELIEVED = 0.7
-# Where a kernel is cut to a size there is at least so much left to divide by.
+# The least sum of a cropped kernel, to divide by.
 LEAST_KERNEL = 1e-6
 
 
@@ -36,8 +34,8 @@ def find_field(
 ) -> KernelField:
     """How each pixel of a photo (H, W, C) was blurred: a field for a batch of one.
 
-    The last kernel is that of `map`, where the network judges candidates; no pixel has
-    any of it unless it is believed.
+    With a judge the last kernel is that of `map`. Its mask is zero unless it is the
+    likeliest widely (`believed`).
     """
     if not isinstance(network.module, FINDERS):
         finders = " or ".join(kind.__name__ for kind in FINDERS)
@@ -51,7 +49,7 @@ def find_field(
 def field_of(
     photo: View, network: Weights, first: KernelField | None = None
 ) -> KernelField:
-    """The same of a view; `first` is what the network has `judged` of it already."""
+    """The same for a view; `first` is its `judged` field, if known."""
     if isinstance(network.module, TwoHeads):
         return KernelField(*apply(network, photo.known))
     field = believed(judged(photo, network) if first is None else first)
@@ -61,7 +59,7 @@ def field_of(
 
 
 def judged(photo: View, network: Weights) -> KernelField:
-    """How likely a Judge or Mender holds its kernels, and last that of `map`."""
+    """The first pass of a Judge or Mender: its candidates, and last that of `map`."""
     h = kernel_of_middle(photo)[None]
     other = _of_side(h, network.module.kernel_size)[:, None]  # type: ignore[attr-defined]
     method = "find" if isinstance(network.module, Mender) else None

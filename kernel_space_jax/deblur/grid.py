@@ -1,8 +1,8 @@
-"""The kernels of a grid of pixels: what is kept of a field of them.
+"""The kernels of a grid of pixels, which are kept of a field.
 
 A field of 98 kernels for a photo of 1280x720 has 361 MB of masks. A grid whose cells
 are as large as the kernels has a kernel in each, so as many numbers as the photo has
-pixels: 4 MB. That is all that can be drawn without kernels that overlap.
+pixels: 4 MB. More kernels would overlap in a drawing.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """Per-pixel blur: each pixel has its kernel, by which the photo is restored (`basis`).
 
-A mender that knows how unsure the judge is, or a non-blind solver, makes the sharp
-image of the kernels that `field.py` finds.
+`field.py` finds the kernels and their probabilities. A mender or a non-blind solver
+computes the sharp image from them.
 """
 
 from collections.abc import Callable
@@ -34,7 +34,7 @@ SOLVERS = {
     "richardson-lucy": richardson_lucy,
     "half-quadratic": half_quadratic_found,
 }
-# The solver is given a tile of this side.
+# The side of a solver's tile.
 SOLVED = 320
 
 
@@ -50,12 +50,11 @@ def deblur_per_pixel(
 ) -> Deblurred:
     """The sharp image behind a photo, each pixel with its kernel.
 
-    A Mender makes the image itself; with other networks, or where one is named, a
-    solver does, whose camera may have a sensor that clips (`saturates`). The network
-    sees a photo of up to `tile` pixels a side as a whole; the solver, which wants few
-    kernels at once, a tile of it at a time. `tell` hears how many of these are done of
-    how many. `first` is what the network has `judged` of the photo's middle, which for
-    a photo of one tile is all of it, and is not asked again.
+    A Mender computes the image itself. With another network, or a named `solver`, a
+    solver does; `saturates` models a sensor that clips. The network takes photos of up
+    to `tile` pixels a side as a whole. The solver takes smaller tiles, because it needs
+    few kernels at once; `tell` reports how many of them are done. `first` is the
+    `judged` field of the photo's middle, used again if the photo has one tile.
     """
     side, overlap = min(SOLVED, tile), min(OVERLAP, tile // 4)
     if solver is None and isinstance(network.module, Mender):
@@ -84,9 +83,9 @@ def deblur_per_pixel(
 def mended(
     photo: View, field: KernelField, network: Weights, side: int, tell: Tell = silent
 ) -> np.ndarray:
-    """What a Mender makes of a photo by the field that it found: (H, W, C).
+    """x (H, W, C) of a photo by a Mender and the field that it found.
 
-    Its changes are grey; the noise in the colours is taken out after it.
+    Its changes are grey; `follow_light` then removes noise from the colours.
     """
     y = photo.known
     grey = np.asarray(in_grey(y)[0])
@@ -103,7 +102,7 @@ def solved(
     side: int,
     tell: Tell = silent,
 ) -> np.ndarray:
-    """What a solver makes of it, where the photo is blurred at all: (H, W, C)."""
+    """x (H, W, C) by a solver; places without blur stay as they are."""
     x = solve_found(photo.y, field, solve, side=side, tell=tell)
     return keep_still(photo.y, x, field)
 

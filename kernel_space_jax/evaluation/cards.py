@@ -45,7 +45,7 @@ def open_finished(folder: Path) -> Finished:
             f"{folder} has no finished method; end it with 'kernel-space evaluate'"
         )
     identities = settings.methods
-    # Labels are the user's: only the identity says that a method is the input itself.
+    # Labels are the user's: only the identity shows that a method is the input.
     inputs = frozenset(m for m in table.methods if identities[m] == INPUT)
     cheap = {method: named(INPUT) for method in inputs}
     for method in table.methods:

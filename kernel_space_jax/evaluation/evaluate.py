@@ -107,7 +107,7 @@ def with_also(
     for name in also:
         if name not in ALSO:
             raise UserError(
-                f"there is no score '{name}'; --also knows {', '.join(ALSO)}"
+                f"there is no score '{name}'; --also takes {', '.join(ALSO)}"
             )
     functions = {
         "ssim-3d": metrics.ssim_3d,

@@ -1,8 +1,8 @@
-"""What can be evaluated: a method makes an image of a record.
+"""What can be evaluated: a method computes an image from a record.
 
-By name these are the methods of `deblur` and those that only an evaluation has, which
-know more than the photo: rows of `METHODS`. `from_weights` makes one of a weight file
-and `results.from_folder` one of a folder that any program wrote.
+These are the methods of `deblur`, and those of `METHODS`, which use more than the
+photo. `from_weights` makes a method from a weight file, `results.from_folder` from a
+folder of any program.
 """
 
 from collections.abc import Callable, Sequence
@@ -51,9 +51,9 @@ MARGIN = 5
 class Method:
     """`restore` makes the image of a record; `label` names it in every table.
 
-    `identity` tells two methods of one label apart. `stamp` does so for the answers
-    about one image: where it has changed, a stored score is made again. `keep` says
-    that its images are worth storing, for they are not on disk already.
+    `identity` distinguishes methods of one label. `stamp` does so for the results of
+    one image: where it has changed, a stored score is computed again. With `keep` its
+    images are stored, because they are not on disk yet.
     """
 
     label: str
@@ -87,8 +87,8 @@ def known_kernel(record: Record) -> Restored:
 def fitted_kernel(record: Record) -> Restored:
     """The same with the kernel that fits the true image and the photo best.
 
-    No blind method sees the true image: this says what one kernel can give, where a
-    data set's own may be off by a little.
+    Blind methods cannot use the true image. The row shows what one kernel can reach; a
+    data set's own kernel may be slightly wrong.
     """
     y, h = observed(record), record.extras.get("kernel")
     if h is None:
@@ -155,7 +155,7 @@ def deblurred(
     network: weights.Weights | None = None,
     **options: Any,
 ) -> Restored:
-    """What `kernel-space deblur` makes of the photo, told of its camera at most.
+    """The result of `kernel-space deblur`, with at most the camera's gamma known.
 
     A data set may be known to have another camera than the usual one.
     """

@@ -55,7 +55,7 @@ def write_report(
 
 
 def _title(folder: Path, taken: dict[str, str]) -> str:
-    """The run's own title, told apart from another's of the same."""
+    """The run's own title, made different from another's of the same."""
     try:
         title = json.loads((folder / "summary.json").read_text())["title"]
     except (OSError, ValueError, KeyError):
@@ -126,5 +126,5 @@ def _curves(table: Table) -> str:
     is_sweep = table.protocol.name == "sweep"
     drawn = (draw_sweep if is_sweep else draw_distribution)(table, "svg").decode()
     drawn = drawn[drawn.index("<svg") :]
-    # What Matplotlib says of itself is no part of the picture.
+    # Matplotlib's version in the file would change it.
     return re.sub(r"<metadata>.*?</metadata>", "", drawn, flags=re.S)

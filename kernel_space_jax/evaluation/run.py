@@ -39,8 +39,8 @@ def score_all(
 
     Rows with a problem, and those whose result has changed, are made again. Each image
     is restored and scored by itself, so neither order nor number of devices changes
-    any digit. `names` are the first of the problems', by default all. `tell` hears how
-    many rows are done of how many.
+    any digit. `names` are the first names of `problems`, by default all.
+    `tell(done, count)` reports progress in rows.
     """
     names = problems.names if names is None else names
     todo = [

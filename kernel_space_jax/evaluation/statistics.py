@@ -1,4 +1,4 @@
-"""Means that say how sure they are, and differences between two methods."""
+"""Means with confidence intervals, and differences between two methods."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -20,7 +20,7 @@ class Interval(NamedTuple):
 
 
 class Difference(NamedTuple):
-    """first - second over the images that both have: interval, and who is ahead."""
+    """first - second over the images that both have: interval and count of wins."""
 
     first: str
     second: str

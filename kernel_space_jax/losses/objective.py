@@ -39,7 +39,7 @@ class Phase(NamedTuple):
 
 
 class Target(NamedTuple):
-    """The photo y (1, H, W, C), and what VGG19 sees of it, where that is asked for."""
+    """The photo y (1, H, W, C), and its VGG19 features if the loss needs them."""
 
     y: Array
     seen: dict[str, Array] | None

@@ -1,10 +1,10 @@
-"""What the two-headed network of Carbajal et al. 2021 is trained by.
+"""The training losses of the two-headed network of Carbajal et al. 2021.
 
     L_kernel = sum_i w_i || sum_b m_b(i) h_b - h_i ||_p^p      h_i the true kernel of i
     L_reblur = sum_i w_i (v_i - y_i)^2     v the true sharp image, blurred as found
 
 over the pixels i of an image, w_i >= 0 with sum 1; then the mean over images. Neither
-says at the start which kernel belongs where. What does is not of the paper:
+decides at the start which kernel belongs where. Our own third term does:
 
     L_start = sum_i w_i sum_b -t_b(i) log m_b(i)  +  mean_b ||h_b - c_b||^2 / ||c_b||^2
 
@@ -67,7 +67,7 @@ def kernel_error(
     """L_kernel of a field beside the true one, kernels of one size, p = 1 or 2 -> ().
 
     `relative` divides a pixel's error by the mean of the two kernels' ||.||_p^p: with
-    p = 2 what stands still, a single point, would otherwise count thirty times as much
+    p = 2 a place without motion, a single point, would otherwise count 30 times as much
     as what is blurred. No kernels are then further apart than 2.
 
     The kernels of all pixels are never in memory at once: for p = 2 the products of

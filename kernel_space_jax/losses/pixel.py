@@ -24,7 +24,7 @@ def structural(x: Array, y: Array) -> Array:
     return 1.0 - jnp.mean(ssim(x, y, border="zero"))
 
 
-# What a restorer's answer is asked for, by name: means over pixels and images.
+# The losses of restorers by name: means over pixels and images.
 RESTORATION: dict[str, Callable[[Array, Array], Array]] = {
     "charbonnier": lambda x, y: charbonnier(x, y) / x.size,
     "l1": lambda x, y: jnp.mean(jnp.abs(x - y)),

@@ -1,4 +1,4 @@
-"""Scores of a predicted sequence of frames, whose direction in time is not told.
+"""Scores of a predicted sequence of frames, whose direction in time is unknown.
 
 One blurry image may become the frames of a short film, forwards or backwards (HyperCUT,
 Pham et al. 2023, prints both names): the direction of the larger mean counts.

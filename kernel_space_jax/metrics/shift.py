@@ -12,7 +12,7 @@ from kernel_space_jax.errors import UserError
 class Shifted(NamedTuple):
     """x cropped, z shifted and cropped (N, h, w, C), the shift (N, 2), SSD (N,).
 
-    The shift (rows, columns) says where in z the pixels were read: z[p + shift].
+    The shift (rows, columns) is where the pixels of z were read: z[p + shift].
     """
 
     x: Array

@@ -1,12 +1,12 @@
-"""The blur-operator space of Tran, Tran, Phung and Hoai (CVPR 2021).
+"""The kernel space of Tran, Tran, Phung and Hoai (CVPR 2021).
 
     y = F(x, k)    the blur operator: sharp x under the blur code k
     k = G(x, y)    the kernel extractor
 
 Images are (N, H, W, 3) in [0, 1]. The code is (N, ceil(H/128), ceil(W/128), C):
-one vector for every 128 pixels, at least 2x2. The published networks run on sides
-that are multiples of 128 and at least 256; here any size is reflected up to such a
-one and F's answer is cropped back.
+one vector for every 128 pixels, at least 2x2. The published networks take sides that
+are multiples of 128 and at least 256. Here any size is extended to such a size by
+reflection, and F's result is cropped.
 """
 
 import flax.linen as nn
@@ -32,7 +32,7 @@ STRIDE = 128  # image pixels to one position of the code
 
 
 class Features(nn.Module):
-    """What F and G see of an image: (N, H, W, 3) -> (N, H/4, W/4, width)."""
+    """The features of an image for F and G: (N, H, W, 3) -> (N, H/4, W/4, width)."""
 
     width: int
     blocks: int

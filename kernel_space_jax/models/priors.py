@@ -79,7 +79,7 @@ class Scale(nn.Module):
 class ImagePrior(nn.Module):
     """The skip network: noise (N, H, W, 8) -> image (N, H, W, 3) in (0, 1).
 
-    Norms use the statistics of the batch at hand. The published training file says
+    Norms use the statistics of the current batch. The published training file has
     "reflect", which its code reads as zero padding: hence the default.
     """
 

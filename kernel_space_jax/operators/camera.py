@@ -1,7 +1,7 @@
-"""What the sensor and the file format make of light: y = R(light)^(1/gamma).
+"""A camera: its sensor and file format turn light into y = R(light)^(1/gamma).
 
-Carbajal et al. 2021, the forward model: blur acts on light, not on the numbers of a
-photo, and a pixel can be no brighter than white.
+The forward model of Carbajal et al. 2021: blur acts on light, not on the numbers of a
+photo, and no pixel is brighter than white.
 """
 
 import jax
@@ -22,8 +22,8 @@ BLACK = 1e-6
 class Camera:
     """F seen by a camera: y = R(F(x^gamma, k))^(1/gamma), for the blur `operator`.
 
-    x may be brighter than 1: that is what `saturates`, R, takes away. Without it
-    only gamma is between x and y.
+    x may be brighter than 1; with `saturates` R limits it. Without, only gamma is
+    between x and y.
     """
 
     operator: Operator

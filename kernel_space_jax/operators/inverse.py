@@ -16,9 +16,9 @@ from kernel_space_jax.operators.uniform import fast_size
 # r, of little noise and of much, and e.
 STRENGTHS = (3e-3, 3e-2)
 FLOOR = 1e-4
-# Pixels beyond the reach of the kernels by which the photo goes on, mirrored.
+# The photo is mirrored by so many pixels beyond the reach of the kernels.
 MARGIN = 8
-# x is not shown beyond so many times the contrast around it.
+# x is clipped at so many times the contrast around it.
 STRONGEST = 6.0
 
 

@@ -1,4 +1,4 @@
-"""The blur operator that a network has learned."""
+"""The learned blur operator of a kernel space."""
 
 import flax.linen as nn
 import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""The light of a photo in grey, and what is usual around each of its pixels."""
+"""The light of a photo in grey, and its mean and contrast around each pixel."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -8,8 +8,8 @@ from kernel_space_jax.operators.camera import GAMMA, to_light
 
 # Added to a plane before a root of it, whose slope at 0 is infinite.
 FLOOR = 1e-4
-# What is around a pixel: the deviation of a Gaussian. And the least contrast that is
-# not noise, of a photo in [0, 1].
+# The deviation of the Gaussian around a pixel, and the least contrast that is not
+# noise, of a photo in [0, 1].
 AROUND = 8.0
 FAINT = 0.01
 # The same of light.
@@ -39,12 +39,12 @@ def local_contrast(y: Array, gamma: float = GAMMA) -> tuple[Array, Array, Array]
 
 
 def even_contrast(light: Array) -> Array:
-    """(N, H, W, C) with the contrast of every place made alike.
+    """Light (N, H, W, C) with the same contrast at every place.
 
         (l - g * l) / sqrt(g * mean_c (l - g * l)^2 + e^2)   g a Gaussian
 
-    Blur is told from the shape of edges, whatever lies on their two sides; a network
-    that is shown light itself has no means to divide by the difference.
+    The shape of edges shows the blur; their contrast does not. A network cannot divide
+    by the contrast itself.
     """
     around = light - smooth(light, AROUND)
     power = smooth(jnp.mean(jnp.square(around), -1, keepdims=True), AROUND)
@@ -52,7 +52,7 @@ def even_contrast(light: Array) -> Array:
 
 
 def smooth(x: Array, deviation: float) -> Array:
-    """The Gaussian mean around each pixel of (N, H, W, C), of those that there are."""
+    """The Gaussian mean around each pixel of (N, H, W, C), within the image."""
     for axis in (1, 2):
         band = _band(x.shape[axis], deviation)
         x = jnp.moveaxis(band @ jnp.moveaxis(x, axis, -2), -2, axis)

@@ -1,4 +1,4 @@
-"""The face of every blur: y = F(x, k)."""
+"""The type of every blur operator: y = F(x, k)."""
 
 from typing import Any, Protocol
 
@@ -6,9 +6,9 @@ from jax import Array
 
 
 class Operator(Protocol):
-    """A pure, differentiable function that shows the sharp image x under the blur k.
+    """A pure, differentiable function that blurs the sharp image x with k.
 
-    x and y are (N, H, W, C) in [0, 1]; what k is, each operator says for itself.
+    x and y are (N, H, W, C) in [0, 1]. Each operator defines what k is.
     """
 
     def __call__(self, x: Array, k: Any) -> Array: ...

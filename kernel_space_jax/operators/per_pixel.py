@@ -1,4 +1,4 @@
-"""Blur that differs from pixel to pixel: a few kernels, and how every pixel mixes them.
+"""Per-pixel blur: a few kernels, and the weights with which every pixel mixes them.
 
 Carbajal et al., "Non-uniform Blur Kernel Estimation via Adaptive Basis Decomposition"
 (2021). Kernels h_b and masks m_b blur an image in one of two ways:
@@ -8,8 +8,8 @@ Carbajal et al., "Non-uniform Blur Kernel Estimation via Adaptive Basis Decompos
     "mix_before"   y = sum_b h_b * (m_b . x)    pixel p of x spreads its light around
                                                 it, with the kernel sum_b m_b(p) h_b
 
-The network means the first. Turning the kernels by half a turn (h^T), the adjoint of
-each has the form of the other:
+The two-headed network uses the first. With kernels turned by half a turn (h^T) the
+adjoint of each has the form of the other:
 
     "mix_after"    x = sum_b h_b^T * (m_b . y)
     "mix_before"   x = sum_b m_b . (h_b^T * y)
@@ -74,7 +74,7 @@ class Basis:
             return _images(self._inside(k, (0, *size)).adjoint(_planes(y)))
         padded = jax.eval_shape(lambda x: pad(x, k.side, self.border), y)
         x = _images(self._inside(k, padded.shape).adjoint(_planes(y)))
-        # What the border copied outwards is folded back on where it came from.
+        # The adjoint of a border adds its pixels to those that were copied.
         return jax.linear_transpose(lambda x: pad(x, k.side, self.border), y)(x)[0]
 
     def _inside(self, k: KernelField, shape: tuple[int, ...]) -> "Inside":
@@ -93,7 +93,7 @@ def to_convention(
     *,
     border: Border = "reflect",
 ) -> KernelField:
-    """The field that means in the convention `target` what `field` does in `source`.
+    """The field in the convention `target` that blurs as `field` does in `source`.
 
     The kernels stay, and each mask is blurred by its own kernel (turned by half a
     turn, towards "mix_before"). The two operators are equal where no mask changes
@@ -126,7 +126,7 @@ def to_convention(
 
 @struct.dataclass
 class Inside:
-    """A field made ready to blur what lies within its reach, again and again.
+    """A field prepared to blur many images, without their borders.
 
     A linear map of planes, (N, C, h, w) -> (N, C, h - kh + 1, w - kw + 1), and its
     adjoint: what `border="valid"` is. Made by `inside`; a pytree, so it may stand
@@ -164,8 +164,8 @@ class Inside:
     def each(self, x: Array, change: _Move) -> Array:
         """sum_b h_b^T * (m_b . change(h_b * x)), x (N, C, h, w): the same shape.
 
-        What every kernel by itself makes of x, changed there, and taken back. For
-        fields that mix after blurring and are not `direct`.
+        Each kernel blurs x by itself, `change` acts on the result, and the adjoint of
+        the kernel follows. For fields that mix after blurring and are not `direct`.
         """
         top, left = self.side[0] - 1, self.side[1] - 1
         wide = fast_size(self.size)
@@ -180,8 +180,8 @@ class Inside:
         total, _ = lax.scan(add, jnp.zeros_like(spectrum), (self.parts, self.masks))
         return jnp.fft.irfft2(total, wide)[..., : self.size[0], : self.size[1]]
 
-    # One kernel after the other: the copies of all at once would leave the cache,
-    # and be 25 times the memory.
+    # One kernel after the other: all at once need 25 times the memory and leave the
+    # cache.
 
     def _gather(self, v: Array, spectra: Array, before: _Move, after: _Move) -> Array:
         """sum_b m_b . (h_b * v)."""
@@ -244,7 +244,7 @@ def inside(
     convention: Convention = "mix_after",
     method: Method = "auto",
 ) -> Inside:
-    """The field made ready for images x of that size (h, w)."""
+    """The field prepared for images x of that size (h, w)."""
     kh, kw = field.side
     direct = method == "direct" or (method == "auto" and kh * kw <= DIRECT_TAPS)
     parts = jnp.swapaxes(field.kernels, 0, 1)[:, :, None]

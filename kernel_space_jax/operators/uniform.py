@@ -33,7 +33,7 @@ DIRECT_TAPS = 9
 
 SEARCH_STEPS = 200
 POWER_STEPS = 20
-# The variance of an image below which it tells nothing of a kernel.
+# An image of less variance than this cannot determine a kernel.
 EVEN = 1e-12
 
 
@@ -66,7 +66,7 @@ def adjoint(y: Array, h: Array, *, border: Border, method: Method = "auto") -> A
     padded = _full(y, h, method)
     if border == "valid":
         return padded
-    # What the padding copied outwards is folded back on where it came from.
+    # The adjoint of the padding adds its pixels to those that were copied.
     fold = jax.linear_transpose(lambda x: pad(x, h.shape[-2:], border), y)
     return fold(padded)[0]
 

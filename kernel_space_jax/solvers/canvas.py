@@ -1,4 +1,4 @@
-"""A photo with a border of unknown pixels around it, on a size that the FFT likes.
+"""A photo with a border of unknown pixels around it, of a size that is fast to FFT.
 
 What lies outside the photo was blurred into it, but never seen. So x is solved for on
 a canvas that is larger than the photo by the reach of the kernel, and only the pixels

@@ -2,10 +2,10 @@
 
 Every search in this package is a call of `minimise`: warm-ups, the k-search inside
 an x-search, latents on a sphere. It is pure and may be jitted, vmapped (each problem
-then stops for itself) or mapped over devices.
+then stops by itself) or mapped over devices.
 
 To report progress, run the same loop in pieces: `begin`, then `advance` as often as
-wanted, then `finish`; the pieces give what `minimise` gives.
+needed, then `finish`. The result is that of `minimise`.
 """
 
 from collections.abc import Callable
@@ -67,16 +67,16 @@ def minimise(
     memory: Any = None,
     turns: tuple[int, ...] = (),
 ) -> Solution:
-    """The params of least loss, found in at most `steps` steps of the optimiser.
+    """The params of least loss, after at most `steps` steps of the optimiser.
 
-    The loss is `loss(params, step, key) -> value`, with another key each step. Where
-    it has something to hand to its next call (a warm start), give the first as
-    `memory`: the loss is then `loss(params, memory, step, key) -> (value, memory)`.
+    The loss is `loss(params, step, key) -> value`, with a new key each step. A loss
+    may pass a value to its next call (a warm start). Give the first one as `memory`;
+    the loss is then `loss(params, memory, step, key) -> (value, memory)`.
 
     The search stops when its smoothed loss has not fallen by the relative
     `tolerance` within `patience` steps (0: never), or when the loss is not finite.
-    `turns` are the steps from which on it is another loss: what was best under the
-    last one then counts no more.
+    `turns` are the steps at which the loss becomes another function: the best of the
+    function before then counts no more.
     """
     state = begin(params, optimiser, steps=steps, memory=memory)
     state = advance(
@@ -100,7 +100,7 @@ def begin(
     memory: Any = None,
 ) -> State:
     """The state before the first evaluation of a search of `steps` steps."""
-    # Weakly typed numbers would change their type on the way, and compile again.
+    # Weakly typed numbers would change their type in the loop, and compile again.
     params = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.result_type(leaf)), params)
     infinite = jnp.float32(jnp.inf)
     return State(
@@ -131,8 +131,8 @@ def advance(
 ) -> State:
     """The state after `until` evaluations in all, or at the stop.
 
-    A search of n steps has n + 1 evaluations: what the last step leads to is looked
-    at too. Arguments are those of `minimise`, the same in every call.
+    A search of n steps has n + 1 evaluations: the loss after the last step counts
+    too. Arguments are those of `minimise`, the same in every call.
     """
     optimiser = optax.with_extra_args_support(optimiser)
     until = jnp.minimum(until, state.loss.size)
@@ -197,8 +197,8 @@ def advance(
 
 
 def finish(state: State) -> Solution:
-    """The best so far: also an answer to a search that was cut short."""
+    """The best so far, also of a search that ended early."""
     params, memory = state.best
-    # The first evaluation looks at the start, before any step.
+    # The first evaluation is that of the start, before any step.
     steps = jnp.maximum(state.evaluations - 1, 0)
     return Solution(params, state.value, state.loss, steps, memory)

@@ -1,4 +1,4 @@
-"""Photos too large to be solved at once: overlapping tiles, blended without seams."""
+"""Large photos: overlapping tiles, blended without seams."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -48,8 +48,8 @@ def blend(
 ) -> np.ndarray:
     """`solve` of a photo (H, W, C), tile by tile: (H, W, C).
 
-    Where tiles overlap their answers are mixed, with weights that fall to nothing at
-    a tile's edge, so no seam shows. `tell` hears how many are done of how many.
+    Results of overlapping tiles are mixed, with weights that fall to zero at a tile's
+    edge, so no seam shows. `tell(done, count)` reports progress.
     """
     places = tiles(photo.shape[:2], side, overlap)
     found = []
@@ -64,9 +64,9 @@ def side_by_side(
     places: Sequence[Tile],
     tell: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[Answer]:
-    """`solve` of each tile, on all cores, for solvers that keep no more than one busy.
+    """`solve` of each tile, on all cores, for solvers that use only one.
 
-    `tell` hears how many are done of how many.
+    `tell(done, count)` reports progress.
     """
     # The first alone, so that its programs are compiled once.
     found = [solve(places[0])]

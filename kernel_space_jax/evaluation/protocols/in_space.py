@@ -1,4 +1,4 @@
-"""Blind restoration of photos whose blur the shipped kernel space knows.
+"""Blind restoration of photos with blur from the shipped kernel space.
 
     y = F(x, k), 8 bits,    k = G(o, h * o)
 

@@ -23,7 +23,7 @@ Initialiser = Callable[..., Array]
 # U(-1/sqrt(fan in), 1/sqrt(fan in)), PyTorch's default for weights.
 torch_uniform = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
 # He et al. 2015: with a ReLU between them layers keep the size of what they are given.
-# PyTorch's leave 0.4 of it, and the deepest of many hear next to nothing.
+# PyTorch's keep 0.4 of it, so the deepest of many layers get almost no signal.
 he_uniform = nn.initializers.variance_scaling(2.0, "fan_in", "uniform")
 
 

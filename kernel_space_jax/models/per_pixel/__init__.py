@@ -1,1 +1,1 @@
-"""Networks that say how each pixel of a photo was blurred."""
+"""Networks that find the kernel of each pixel of a photo."""

@@ -1,18 +1,17 @@
-"""Which of many kernels blurred a place of a photo, by what each of them would leave.
+"""Scores 64 candidate kernels at each place of a photo.
 
-Undone with the right kernel a photo looks like a photo; with a wrong one it rings, or
-is still blurred. A network that maps y to kernels has to know by heart what the traces
-of each look like. This one is shown what undoing them gives, and learns only to judge:
+The score is high if the photo looks natural after undoing the kernel. The right kernel
+gives a natural image; a wrong one leaves ringing or blur. The network need not learn
+the traces of each kernel, because its inputs are the images with each one undone:
 
     X_t = conj(H_t) Y / (|H_t|^2 + r |D|^2 + e)      (operators/inverse.py)
 
-for every candidate h_t and two strengths r. One small network looks at each x_t beside
-y, whichever t it is; q, the softmax of its scores over t, says how likely it was h_t
-that blurred a cell of 8x8 pixels. What it says of candidates that it never saw in
-training means as much, so others may be given. And it may look again, at variants of
-those that were the likeliest (`closer`): 64 are far from any one kernel.
+for every candidate h_t and two strengths r. The same small network scores each x_t
+beside y; q, the softmax of the scores over t, is the probability that h_t blurred a
+cell of 8x8 pixels. It also scores candidates that were not in its training. A second
+pass (`closer`) scores variants of the likeliest candidates, because 64 are few.
 
-This is not of a paper. Its answer has the form of `two_heads`: kernels and masks.
+No paper has this network. Its output has the form of `two_heads`: kernels and masks.
 """
 
 import flax.linen as nn
@@ -27,19 +26,19 @@ from kernel_space_jax.operators.inverse import undo_each
 
 # Pixels a side of a cell.
 CELL = 8
-# The second look is at the variants of so many candidates, the likeliest, by this power
-# of how likely they are.
+# The second pass scores the variants of so many of the likeliest candidates; they are
+# ranked by the mean of this power of their masks.
 AGAIN = 12
 DECIDED = 1.5
-# The score of what is not to be.
+# The score of an excluded candidate.
 NEVER = -1e4
-# Candidates that are looked at together, where all of them would be too large. Of a
+# Candidates in one step, where all at once would need too much memory. Of a
 # 1280x720 photo on two cores, 2 at a time are a fifth faster than 8.
 TOGETHER = 2
 
 
 class Look(nn.Module):
-    """What is seen of one x_t: (N, H, W, 3) -> (N, H / 8, W / 8, width)."""
+    """The features of one x_t: (N, H, W, 3) -> (N, H / 8, W / 8, width)."""
 
     width: int
     dtype: Dtype | None = None
@@ -55,7 +54,7 @@ class Look(nn.Module):
 
 
 class Weigh(nn.Module):
-    """Scores of candidates beside each other: (N, T, h, w, width) -> (N, T, h, w)."""
+    """Scores of T candidates, compared: (N, T, h, w, width) -> (N, T, h, w)."""
 
     width: int
     dtype: Dtype | None = None
@@ -79,8 +78,8 @@ class Weigh(nn.Module):
 class Judge(nn.Module):
     """y (N, H, W, 1 or 3) -> kernels (N, T, s, s) and masks (N, H, W, T), T candidates.
 
-    The candidates lie among the parameters, for they belong to the file of weights;
-    no gradient reaches them. The first is no blur; the others may have `variants`.
+    The candidates are parameters, so that the weight file holds them; they get no
+    gradient. The first is no blur; the others may have `variants`.
     """
 
     width: int = 48
@@ -101,9 +100,9 @@ class Judge(nn.Module):
         self.weigh = Weigh(self.width, self.dtype)
 
     def __call__(self, y: Array, others: Array | None = None) -> tuple[Array, Array]:
-        """The candidates of the weights, and how likely each is at every pixel.
+        """The candidates of the weights, and the probability of each at every pixel.
 
-        `others` (N, E, s, s) are more of them, which come last.
+        `others` (N, E, s, s) are more candidates, which come last.
         """
         kernels = jax.lax.stop_gradient(self.kernels)
         kernels = jnp.broadcast_to(kernels, (len(y), *kernels.shape))
@@ -112,10 +111,10 @@ class Judge(nn.Module):
         return kernels, _masks(self.scores(y, kernels, together=TOGETHER), y)
 
     def closer(self, y: Array, kernels: Array, masks: Array) -> tuple[Array, Array]:
-        """A second look, after one that gave these kernels and masks: as `__call__`.
+        """The second pass, after a first one with these results: as `__call__`.
 
-        At no blur, the variants of the likeliest, and the others that were given, if
-        they have any share.
+        It scores no blur, the variants of the likeliest candidates, and those `others`
+        that have any share.
         """
         own = self.candidates
         share = jnp.mean(masks**DECIDED, (1, 2))
@@ -154,7 +153,7 @@ class Judge(nn.Module):
 
 
 def _masks(scores: Array, y: Array) -> Array:
-    """How likely each of T is at each pixel, by the scores of cells: (N, H, W, T)."""
+    """The probability of each of T at each pixel, by cell scores: (N, H, W, T)."""
     # Turned while they are small: for a large photo each copy takes hundreds of MB.
     scores = jnp.moveaxis(scores, 1, -1)
     size = tuple(CELL * n for n in scores.shape[1:3])

@@ -1,16 +1,16 @@
-"""A sharp x for all kernels that may have blurred a place, each as likely as it is.
+"""Computes the sharp x from a judge's scores of all candidate kernels.
 
-A judge (judge.py) says q_t(i), how likely candidate t blurred the place i, and what
-undoing each would leave there, x_t. No kernel is ever quite right, and to restore with
-the likeliest alone is to ring where it is wrong. The x of least mean square error is
-the mean of x given y; a U-Net is taught to say it from what is known at each pixel:
+A judge (judge.py) gives q_t(i), the probability that candidate t blurred the place i,
+and x_t, the photo with candidate t undone. No candidate is exactly right, and restoring
+with the likeliest one rings where it is wrong. The x of least mean square error is the
+mean of x given y; a U-Net learns it from these inputs at each pixel:
 
     x = y + u + sum_j g_j c_j,    c = sum_t q_t x_t,  sum_t q_t^3 x_t,  s
     u, g = U( y, c, sqrt var_t x_t, q_still, max q )
 
-c less what y is there, in grey; s is what a solver makes of the likeliest kernels
-(solvers/per_pixel/found.py). It learns by itself how far to believe which, and that a
-photo without motion is to be left alone. This is not of a paper.
+The c are differences from y, in grey. s is a solver's x for the likeliest kernels
+(solvers/per_pixel/found.py). The U-Net learns the weights g, and to leave a photo
+without motion as it is. No paper has this network.
 """
 
 import flax.linen as nn
@@ -24,11 +24,11 @@ from kernel_space_jax.models.restorers.compact import Compact
 from kernel_space_jax.operators.inverse import undo_each
 from kernel_space_jax.operators.light import local_contrast
 
-# The second time the means are of q to this power, nearer to the likeliest alone.
+# The power of q in the second mean, which is nearer to the likeliest candidate.
 DECIDED = 3
-# What is undone changes a photo by a tenth of what it holds.
+# The changes are about a tenth of the photo's values.
 SCALE = 4.0
-# Where they are in what is told.
+# The channels of the guide that are the c.
 CHANGES = (0, 1, 4, 5, 6)
 TINY = 1e-6
 
@@ -63,27 +63,27 @@ class Mender(nn.Module):
         return self.mend(y, *self.find(y), solved)
 
     def find(self, y: Array, others: Array | None = None) -> tuple[Array, Array]:
-        """What the judge says."""
+        """The judge's kernels and masks."""
         return self.judge(y, others)
 
     def closer(self, y: Array, kernels: Array, masks: Array) -> tuple[Array, Array]:
-        """What the judge says when it looks again."""
+        """The judge's kernels and masks after its second pass."""
         return self.judge.closer(y, kernels, masks)
 
     def mend(self, y: Array, kernels: Array, masks: Array, solved: Array) -> Array:
-        """x by what the judge said and what a solver made of it.
+        """x from the judge's kernels and masks, and the solver's x.
 
-        The kernels are (N, T, s, s), the first none; `solved` is grey (N, H, W, 1).
+        The kernels are (N, T, s, s), the first is no blur; `solved` is (N, H, W, 1).
         """
         return self.answer(y, guide(y, kernels, masks, solved, self.gamma))
 
-    def answer(self, y: Array, told: Array) -> Array:
-        """x by all that the U-Net is told."""
-        return self.restorer(y, told, told[..., np.array(CHANGES)] / SCALE)
+    def answer(self, y: Array, given: Array) -> Array:
+        """x from the photo and the `guide`."""
+        return self.restorer(y, given, given[..., np.array(CHANGES)] / SCALE)
 
 
 def guide(y: Array, kernels: Array, masks: Array, solved: Array, gamma: float) -> Array:
-    """What is told to the U-Net beside y (N, H, W, 3): (N, H, W, 9)."""
+    """The inputs of the U-Net beside y (N, H, W, 3): (N, H, W, 9)."""
     seen, _, contrast = local_contrast(y, gamma)
     count = kernels.shape[1]
     # The last group is filled up with candidates that have no share in it.
@@ -114,10 +114,10 @@ def guide(y: Array, kernels: Array, masks: Array, solved: Array, gamma: float) -
     mean, square, decided = jnp.split(sums, 3, -1)
     decided = decided / jnp.sum(masks**DECIDED, -1, keepdims=True)
     spread = jnp.sqrt(jnp.maximum(square - jnp.square(mean), 0) + TINY)
-    told = [
+    given = [
         SCALE * contrast * jnp.concatenate([mean, spread, decided], -1),
         SCALE * (solved - seen),
         masks[..., :1],
         jnp.max(masks, -1, keepdims=True),
     ]
-    return lax.stop_gradient(jnp.concatenate(told, -1))
+    return lax.stop_gradient(jnp.concatenate(given, -1))

@@ -1,14 +1,13 @@
-"""The two-headed network of Carbajal et al. 2021: the blur of a photo, at a glance.
+"""The two-headed network of Carbajal et al. 2021: per-pixel blur in one pass.
 
 "Non-uniform Blur Kernel Estimation via Adaptive Basis Decomposition": one encoder,
-and two decoders that say of a photo y (N, H, W, 1 or 3) in [0, 1]
+and two decoders that compute from a photo y (N, H, W, 1 or 3) in [0, 1]
 
     kernels h (N, B, s, s)    B kernels of s = 2^n + 1 pixels, each with sum 1
     masks   m (N, H, W, B)    how every pixel mixes them, with sum 1
 
-so that y = sum_b m_b . (h_b * x) in linear light. The published program means
-cross-correlation where this package convolves: its kernels are ours turned by half
-a turn.
+so that y = sum_b m_b . (h_b * x) in linear light. The published program correlates
+where this package convolves: its kernels are ours turned by half a turn.
 """
 
 import flax.linen as nn
@@ -50,7 +49,7 @@ class DoubleConv(nn.Module):
 
 
 class Up(nn.Module):
-    """Twice the size, two convolutions, and what the encoder saw at that size.
+    """Twice the size, two convolutions, and the encoder's features of that size.
 
     `skip` is a map as large as the answer shall be, (N, H, W, C); or, for kernels,
     one vector that every pixel is given, (N, 1, 1, C); or nothing.
@@ -121,7 +120,7 @@ class TwoHeads(nn.Module):
         grey = Conv(self.width, dtype=self.dtype, name="grey")
         x = (grey if y.shape[-1] == 1 else colour)(light)
         if self.is_initializing():
-            # Both exist, whichever the first image is.
+            # Both get parameters, for grey and colour images alike.
             colour(jnp.zeros((1, 1, 1, 3)))
             grey(jnp.zeros((1, 1, 1, 1)))
         x = nn.leaky_relu(x, SLOPE)
@@ -147,7 +146,7 @@ class TwoHeads(nn.Module):
         return nn.softmax(x, -1)
 
     def _kernels(self, x: Array, skips: list[Array]) -> Array:
-        # A kernel has no place in the image: all it knows is averages over the whole.
+        # A kernel has no place in the image, so its inputs are means over the image.
         x = _average(x)
         for scale in range(self.kernel_scales):
             factor = (8, 4, 4, 2, 1)[min(scale, 4)]

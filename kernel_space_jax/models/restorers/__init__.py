@@ -1,8 +1,8 @@
-"""Networks of the photo alone, x = R(y): one paper a file, and the table of presets.
+"""Restorers, x = R(y): one paper a file, and the table of presets.
 
-Every restorer takes y (N, H, W, 3) in [0, 1], of any size, to x of the same size. A new
-one is its file here and its rows in the tables below: then `train`, `import-weights`,
-`deblur --method`, `evaluate` and the benchmark know it.
+Every restorer maps y (N, H, W, 3) in [0, 1], of any size, to x of the same size. A new
+one is a file here and its rows in the tables below: `train`, `import-weights`,
+`deblur --method`, `evaluate` and the benchmark read them.
 """
 
 from typing import Any, NamedTuple

@@ -42,7 +42,7 @@ class Compact(nn.Module):
         """`guide` (N, H, W, G) is whatever else is known of each pixel.
 
         What others would change in each colour of y, `changes` (N, H, W, K), reaches
-        the answer at the image's own resolution, as far as the U-Net believes it:
+        the result at full resolution, with weights that the U-Net computes:
         x = y + U + sum_j g_j c_j.
         """
         padded, size = pad_to_multiple(y, 2**self.scales)

@@ -1,8 +1,8 @@
-"""Per-pixel blur of a photo and of what lies beyond its border, which nobody has seen.
+"""Per-pixel blur of a photo and of the scene beyond its border.
 
 Light from outside was blurred into the photo. So x is solved for on a domain that is
 larger than the photo by the reach of the kernels, and A takes it to the pixels of the
-photo alone: the data say nothing that was not observed.
+photo only, so the data term uses observed pixels only.
 
 Here images are planes (N, C, height, width), as the FFT wants them.
 """
@@ -31,7 +31,7 @@ class Beyond(NamedTuple):
     side: tuple[int, int]
 
     def fill(self, y: Array) -> Array:
-        """A photo (N, H, W, C) as planes; its outermost pixels go on outwards."""
+        """A photo (N, H, W, C) as planes, its outermost pixels repeated outwards."""
         return jnp.moveaxis(uniform.pad(y, self.side, "replicate"), -1, 1)
 
     def cut(self, x: Array) -> Array:

@@ -1,7 +1,7 @@
-"""Restoring with kernels that were found, and are not sure.
+"""Restoring with uncertain kernels.
 
-The masks of such a field say how likely each kernel is at a pixel, not how they mix. No
-candidate is quite right either: what none explains is noise to the solver.
+The masks of such a field are probabilities of kernels, not weights of a mixture. No
+candidate is exactly right: the part that none explains counts as noise.
 """
 
 from collections.abc import Callable
@@ -18,18 +18,18 @@ from kernel_space_jax.solvers.per_pixel.half_quadratic import half_quadratic
 from kernel_space_jax.solvers.per_pixel.richardson_lucy import photo_noise
 from kernel_space_jax.solvers.tiles import Tile, join, side_by_side, tiles
 
-# Likelihoods of many candidates are too even: this power of them, and at least so much
-# noise. Of 0.015 to 0.03 the two lowest are the best on 16 BSDS images that no table
-# has (0.14 dB above 0.03), and 0.03 on the middles of GoPro's pairs (0.1 above 0.02),
-# where a mender does better than any of them.
+# Probabilities of many candidates are too even, so they are raised to this power; and
+# the noise counts as at least this. Of 0.015 to 0.03 the two lowest are the best on 16
+# BSDS images that no table has (0.14 dB above 0.03), and 0.03 on the middles of GoPro's
+# pairs (0.1 above 0.02), where a mender is better than any of them.
 DECIDED = 1.5
 FOUND_NOISE = 0.02
-# A solver is given no more kernels at once.
+# The most kernels in one call of a solver.
 LIKELIEST = 24
 LEAST_MASK = 1e-6
-# A kernel with so much of its light in one pixel does nothing.
+# A kernel with so much of its light in one pixel is no blur.
 STILL = 0.99
-# Tiles that are solved by themselves share so many pixels.
+# Pixels that neighbouring tiles share.
 OVERLAP = 64
 
 half_quadratic_found = partial(half_quadratic, likely=True, steps=3)
@@ -90,7 +90,7 @@ def likeliest(field: KernelField, count: int = LIKELIEST) -> KernelField:
 def stillness(field: KernelField) -> Array:
     """The part of each pixel that no kernel has blurred: (N, H, W, 1).
 
-    There the photo is left as it is, where a solver would take its noise out.
+    That part of the photo stays as it is; a solver would remove its noise.
     """
     nothing = jnp.max(field.kernels, (-2, -1)) > STILL
     return jnp.einsum("nhwb,nb->nhw", field.masks, nothing.astype(float))[..., None]
@@ -98,5 +98,5 @@ def stillness(field: KernelField) -> Array:
 
 @jax.jit
 def found_noise(y: Array) -> Array:
-    """sigma of photos (N, H, W, C) for a solver that is given kernels found: (N,)."""
+    """sigma of photos (N, H, W, C) for a solver with uncertain kernels: (N,)."""
     return jnp.maximum(photo_noise(y, None), FOUND_NOISE)

@@ -1,21 +1,21 @@
-"""The stronger solver for per-pixel blur: sparse differences, noise of the photo.
+"""The better solver for per-pixel blur: sparse differences, errors in the photo.
 
     x = argmin_x  1/2 |R(A x^gamma)^(1/gamma) - y|^2
                   + mu sigma^2 sum_i w_i sum_p |D_i x|_p^alpha
 
-Noise is even over the photo y, so it is there that errors are counted; the blur A acts
-on light, x^gamma, and R is the sensor's response. D_i are first and second
+The noise is even over the photo y, so errors are measured in y. The blur A acts on
+light, x^gamma, and R is the sensor's response. D_i are first and second
 differences, |.|_p their size over all channels at a pixel. Rounds of two halves:
 around the x at hand the photo is made linear and the prior quadratic (|d|^alpha becomes
 beta |d|^2 / 2), and conjugate gradients take some steps to the answer of that. The
 first x is that of a few Richardson-Lucy steps.
 
-Where a field was found, its masks may say how likely each kernel is, not how they mix.
-The data term is then its mean over the kernels (`likely`):
+The masks of a field may be probabilities of kernels, not weights of a mixture. The
+data term is then its mean over the kernels (`likely`):
 
     1/2 sum_b m_b |R(h_b * x^gamma)^(1/gamma) - y|^2
 
-which asks x for no detail that only some of them would explain.
+so x gets no detail that only some of the kernels explain.
 """
 
 from collections.abc import Callable
@@ -48,11 +48,11 @@ FIRST_STEPS = 10
 INNER_STEPS = 10
 # Slopes of the response are those of photos no darker than this; it is x^gamma steep.
 DARKEST = 0.03
-# x may become brighter than white, but not without bound where nothing tells.
+# x may become brighter than white, but not without bound where no data limits it.
 BRIGHTEST = 1.5
 # sum h^2 of a kernel, roughly: the diagonal of A^T A in the preconditioner.
 KERNEL_POWER = 0.05
-# Where no pixel of the photo sees x, what is left to divide by is rounding alone.
+# Where no pixel of the photo depends on x, the diagonal is rounding error only.
 LEAST_DIAGONAL = 1e-3
 TINY = 1e-20
 
@@ -94,7 +94,7 @@ def half_quadratic(
     `noise` is the standard deviation sigma of the noise in y, by default measured in
     it. An image is left as it is once a round changes it by less than `tolerance`
     (root mean square; 0: never), and after `steps` rounds. With `likely` the masks are
-    those of kernels one of which is right.
+    probabilities of the kernels.
     """
     problem = beyond(y, field, convention, "fft" if likely else "auto")
     sigma = photo_noise(y, noise)

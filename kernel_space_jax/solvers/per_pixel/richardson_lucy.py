@@ -1,4 +1,4 @@
-"""Richardson-Lucy for blur that differs from pixel to pixel, in linear light.
+"""Richardson-Lucy for per-pixel blur, in linear light.
 
 The photo y is R(A f)^(1/gamma) of the light f, A the blur and R the sensor. Noise that
 is even over the photo is, in light, nearly the noise of counted photons: its variance
@@ -35,7 +35,7 @@ from kernel_space_jax.solvers.uniform.non_blind import noise_level
 # mu, and the gradient of the photo below which TV is rounded off.
 STRENGTH = 12.0
 ROUNDING = 3e-3
-# Noise that even a clean photo is taken to have: 8 bits, and a blur that is not exact.
+# The least noise of a photo: that of 8 bits and of inexact kernels.
 LEAST_NOISE = 3e-3
 # Light is at least this: no division by less, and none that can never grow again.
 DARKEST = 1e-6

@@ -1,7 +1,7 @@
 """Many independent problems at once: over the devices, and on each of them.
 
-Every search here is of one photo. `spread` makes it one of many, as suits the
-platform:
+Every search here is of one photo. `spread` makes it one of many photos, as
+suits the platform:
 
     between devices   shard_map: no device waits for another's photo
     on a CPU          one photo after the other (lax.map), each stops for itself
@@ -36,10 +36,10 @@ def spread(
 ) -> Callable[..., Any]:
     """`solve(shared, *one)` for each of a stack: the function of (shared, *stacks).
 
-    All arguments and answers are pytrees of arrays; every leaf of the stacks has n for
-    its first axis, those of `shared` belong to all. n may be any number: what is
-    missing to a multiple of the devices is filled up with the last problem. `memory`
-    of one device in bytes is by default what it says of itself.
+    All arguments and results are pytrees of arrays. Every leaf of the stacks has n as
+    its first axis; those of `shared` belong to all. n may be any number: copies of the
+    last problem fill it up to a multiple of the devices. `memory` is that of one device
+    in bytes, by default as the device reports it.
     """
 
     def here(shared: Any, stacks: tuple) -> Any:
@@ -95,7 +95,7 @@ def _count(stacks: Any) -> int:
 
 
 def _memory() -> int | None:
-    """The bytes of one device, where it says so."""
+    """The bytes of one device, if it reports them."""
     return (jax.local_devices()[0].memory_stats() or {}).get("bytes_limit")
 
 

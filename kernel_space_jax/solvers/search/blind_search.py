@@ -28,15 +28,15 @@ from kernel_space_jax.solvers.minimise import begin as begin_minimise
 from kernel_space_jax.solvers.minimise import finish as finish_minimise
 
 Theta = dict[str, Any]
-# What a prior is drawn towards before the search proper, with which rate.
+# The learning rate of warm-ups, which lead a prior to a given value.
 WARM_UP_RATE = 5e-4
 
 
 class Nested(NamedTuple):
-    """How k is searched before each step of x: to `tolerance`, or for `steps`.
+    """The search of k before each step of x: to `tolerance`, or for `steps`.
 
-    A `cold` search starts from a freshly drawn prior each time, as published; a warm
-    one goes on from the k before.
+    A `cold` search draws a new prior each time, as published; a warm one continues
+    from the last k.
     """
 
     steps: int = 200
@@ -74,7 +74,7 @@ class Search:
 
 
 class Start(NamedTuple):
-    """Where a search starts, as far as its priors can: x (1, H', W', C), k."""
+    """The start of a search, for priors that take one: x (1, H', W', C), k."""
 
     x: Array | None = None
     k: Array | None = None
@@ -104,7 +104,7 @@ def solve(search: Search, y: Array, key: Array, start: Start = NOWHERE) -> Found
 
 
 def begin(search: Search, key: Array, start: Start = NOWHERE) -> State:
-    """The state before the first step; the priors are warmed up, if that is asked."""
+    """The state before the first step, with warmed-up priors if `warm_up` is set."""
     of_x, of_k = jax.random.split(jax.random.fold_in(key, 0))
     theta_x = _warmed(search, search.x, of_x, start.x)
     theta_k = _warmed(search, search.k, of_k, start.k)
@@ -136,7 +136,7 @@ def advance(
 
 
 def finish(search: Search, y: Array, state: State) -> Found:
-    """The best so far: also an answer to a search that was cut short."""
+    """The best so far, also of a search that ended early."""
     found = finish_minimise(state)
     if search.nested:
         theta_x, theta_k = found.params, found.memory

@@ -5,7 +5,7 @@
 After Xu, Zheng and Jia (2013) and Pan et al. (2014): at each scale of a pyramid the
 latent x, of few and strong edges, and the kernel h that explains y by it take turns
 (map_turns.py). All of it is one compiled program, which begins with strong edges or
-with weaker ones, and the kernel counts that is the less to be doubted (map_doubt.py).
+with weaker ones. The kernel with the lower residual score (map_doubt.py) wins.
 """
 
 from collections.abc import Callable, Sequence
@@ -51,16 +51,16 @@ def blind_map(y: Array, size: int | None = None, *, gamma: float = 1.0) -> Blind
 
     It is looked for in y^gamma, the light that was blurred.
 
-    Many strong edges or few may lead to the kernel, so it is looked for with each of
-    `STRENGTHS`, and each photo takes the kernel that is the least to be doubted.
-    Without a size a photo that is sharp keeps the kernel that does nothing: the search
+    Few strong edges or many may lead to the kernel. So the search runs with each of
+    `STRENGTHS`, and each photo takes the kernel with the lowest residual score.
+    Without a size a sharp photo gets the kernel that does nothing, because the search
     finds some blur in any photo.
 
-    Not to be jitted as a whole: the searches go side by side through one program, as
-    one of them keeps no more than one core busy.
+    Do not jit it as a whole: its searches run side by side, because one of them uses
+    one core only.
     """
     light = to_light(y, gamma)
-    # A kernel as large as half the photo leaves nothing to be seen.
+    # A kernel of more than half the photo leaves too few pixels.
     largest = next((n for n in SIZES if 2 * n <= min(y.shape[1:3])), SMALLEST)
     program = _program(light.shape, size or largest)
     run = lambda strength: jax.block_until_ready(program(light, jnp.float32(strength)))
@@ -71,7 +71,7 @@ def blind_map(y: Array, size: int | None = None, *, gamma: float = 1.0) -> Blind
 
 @jax.jit
 def _least_doubted(light: Array, found: Sequence[tuple[Blind, Array]]) -> Blind:
-    """For each photo the kernel with the least doubt, refined."""
+    """For each photo the kernel with the lowest residual score, refined."""
     all_found, doubts = jax.tree.map(lambda *parts: jnp.stack(parts), *found)
     best, photo = jnp.argmin(doubts, 0), jnp.arange(len(light))
     return _refined(light, jax.tree.map(lambda part: part[best, photo], all_found))
@@ -80,8 +80,8 @@ def _least_doubted(light: Array, found: Sequence[tuple[Blind, Array]]) -> Blind:
 def blind_near(y: Array, h: Array, *, gamma: float = 1.0) -> Blind:
     """The kernels near h (N, size, size) behind photos y (N, H, W, C) in [0, 1].
 
-    For parts of a photo that h has blurred nearly, as where a camera turned: x and h
-    in turns, at the photo's own scale alone.
+    For parts of a photo whose kernel is close to h, for example where a camera turned:
+    x and h in turns, at full resolution only.
     """
     light = to_light(y, gamma)
     return _refined(light, _near(light, h))
@@ -114,7 +114,7 @@ def _program(shape: tuple[int, ...], side: int) -> Callable[..., tuple[Blind, Ar
 
 
 def _search(y: Array, strength: Array, side: int) -> tuple[Blind, Array]:
-    """Kernels (N, side, side) from coarse to fine, and their doubts.
+    """Kernels (N, side, side) from coarse to fine, and their residual scores.
 
     The strength is that of the first turn, and falls from turn to turn.
     """
@@ -140,7 +140,7 @@ def _search(y: Array, strength: Array, side: int) -> tuple[Blind, Array]:
 
 
 def _start(side: int) -> Array:
-    """A kernel that does next to nothing, for a search to begin with."""
+    """The first kernel of a search, almost without blur."""
     middle = side // 2
     return jnp.zeros((side, side)).at[middle, middle : middle + 2].set(0.5)
 

@@ -1,9 +1,9 @@
-"""How little a kernel that was found is to be believed, the truth unknown.
+"""The residual score of a kernel: how badly it explains a photo. Low is good.
 
     log error + w log (|grad x|_1 / |grad x|_2) + v mean max(-x, x - 1, 0)
 
-The part of the photo's edges left unexplained, how far the x that it leads to is from
-having few edges, and from being a photo at all. And whether there was a blur to find.
+It adds the part of the photo's edges that the kernel does not explain, the spread of
+x's edges, and x's values beyond black and white. Also: whether a photo is sharp.
 """
 
 from typing import NamedTuple
@@ -18,11 +18,11 @@ from kernel_space_jax.solvers.uniform.sharpness import sharpness
 
 # w and v, chosen on 50 photographs that we blurred with shakes of 5 to 31 pixels, and
 # on our samples. Any w of 1.2 to 4 and v of 30 to 1000 does as well; three of Köhler's
-# want w to be above 2.5. Without v some kernels with a haze around them are believed,
-# which take a small blur for a large one: -13 dB.
+# need w above 2.5. Without v some kernels with a haze around them win, which take a
+# small blur for a large one: -13 dB.
 SPARSE, OUTSIDE, JUDGED_BORDER = 3.0, 100.0, 20
 # A photo is sharp if its sharpness is above the first of these, or above the second
-# where the kernel found makes its edges hardly fewer (by this part). Of 16 sharp images
+# where the kernel found reduces its edges by less than this part. Of 16 sharp images
 # of Kodak and BSDS that leaves 2 out; shakes of 5 to 31 pixels are below the second.
 SURELY_SHARP, PERHAPS_SHARP, FEWER = -1.3, -1.95, 0.12
 
@@ -36,14 +36,14 @@ class Blind(NamedTuple):
 
 @jax.jit
 def doubt(y: Array, h: Array) -> Array:
-    """How little kernels (N, size, size) from anywhere are to be believed: (N,)."""
+    """The residual scores (N,) of any kernels (N, size, size)."""
     error = jax.vmap(unexplained)(jnp.mean(y, -1), h)
     return doubt_found(y, Blind(h, error))
 
 
 @jax.jit
 def doubt_found(y: Array, found: Blind) -> Array:
-    """How little what a search found is to be believed: (N,)."""
+    """The residual scores (N,) of the kernels of a search."""
     x = _rough(y, found.h)
     outside = jnp.mean(jnp.maximum(jnp.maximum(-x, x - 1), 0), (1, 2))
     return jnp.log(found.error + 1e-6) + SPARSE * _edges(x) + OUTSIDE * outside
@@ -51,7 +51,7 @@ def doubt_found(y: Array, found: Blind) -> Array:
 
 @jax.jit
 def sharp_left(y: Array, found: Blind) -> Blind:
-    """What was found, or the kernel that does nothing where y (N, H, W, C) is sharp."""
+    """The kernels found, or no blur where y (N, H, W, C) is sharp."""
     middle = found.h.shape[-1] // 2
     nothing = jnp.zeros_like(found.h).at[:, middle, middle].set(1)
     sharp = _is_sharp(y, found.h, nothing)

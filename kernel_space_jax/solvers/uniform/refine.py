@@ -1,13 +1,13 @@
-"""A kernel made better by the photo that it restores, with a fixed point that is right.
+"""Improves a kernel by least squares, without the drift of least squares.
 
     h' = P( e(x, y) - d ),    x = restore(y, h)
     d = e(x*, y*) - h,        y* = h * x + noise,    x* = restore(y*, h)
 
 e(x, y) is the least-squares kernel between two images, P the projection on h >= 0,
 sum h = 1. Alone, e(x, y) drifts: a prior has smoothed x, so the best kernel for x is
-narrower than that of the photo. The same drift d happens to a photo y* that was made
-with h, where it can be measured, and is taken away (indirect inference, Gourieroux,
-Monfort and Renault 1993). At the true kernel both are alike, and it stays.
+narrower than that of the photo. A photo y* that was made with h has the same drift d.
+There it can be measured; it is then subtracted (indirect inference, Gourieroux,
+Monfort and Renault 1993). So the true kernel is a fixed point.
 """
 
 import jax

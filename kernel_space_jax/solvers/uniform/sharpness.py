@@ -1,10 +1,9 @@
-"""How sharp a photo is, by what a blur leaves behind, with no kernel known.
+"""How sharp a photo is, without its kernel.
 
     s = min_d  log  E[(y(p + d) - y(p))^2] / E[(y(p + 4d) - y(p))^2]
 
-over the four directions d of a step, the noise's own share taken away. Neighbours of a
-sharp photo differ nearly as much as pixels four steps apart; along a blur they hardly
-do.
+over four directions d, without the part of the noise. Neighbours in a sharp photo
+differ nearly as much as pixels four steps apart; along a blur they differ far less.
 """
 
 import jax.numpy as jnp

@@ -1,0 +1,70 @@
+"""Makes the photos of `make demo` from those in the package of scikit-image.
+
+    python scripts/prepare_demo.py -o demo/photos
+
+A real camera motion blurred `clock`; it is copied. The other photos are sharp, and get
+a simulated camera shake: y = (h * x^2.2 + noise)^(1/2.2). All are CC0 or in the public
+domain; `credits.txt` names their photographers. The script needs no network.
+"""
+
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import skimage
+import typer
+
+import kernel_space_jax as ks
+from kernel_space_jax.operators.camera import to_light, to_photo
+from kernel_space_jax.synthesis import add_noise, blur_uniform, shake_kernel
+
+PHOTOS = Path(skimage.__file__).parent / "data"
+KERNEL_SIZE = 23
+# Its standard deviation, in light.
+NOISE = 0.002
+
+
+class Source(NamedTuple):
+    """A photo of scikit-image: our name for it, its file, its credit, its shake.
+
+    `seed` draws the camera shake; a photo without one is blurred already.
+    """
+
+    name: str
+    file: str
+    credit: str
+    seed: int | None
+
+
+SOURCES = (
+    Source("astronaut", "astronaut.png", "NASA, public domain", 3),
+    Source("coffee", "coffee.png", "Rachel Michetti (Pikolo Espresso Bar), CC0", 1),
+    Source("clock", "clock_motion.png", "Stefan van der Walt, public domain", None),
+)
+
+
+def main(
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder of photos.")],
+) -> None:
+    for source in SOURCES:
+        photo = ks.read(PHOTOS / source.file)
+        if source.seed is not None:
+            photo = photo._replace(pixels=shaken(photo.pixels, source.seed))
+        ks.write(output / f"{source.name}.png", photo)
+    credits = "".join(f"{s.name}: {s.credit}, from scikit-image\n" for s in SOURCES)
+    (output / "credits.txt").write_text(credits)
+
+
+def shaken(x: np.ndarray, seed: int) -> np.ndarray:
+    """The sharp photo x (H, W, C) under a camera shake."""
+    shake, sensor = jax.random.split(jax.random.key(seed))
+    h = shake_kernel(shake, KERNEL_SIZE, exposures=(1.0,))
+    light = blur_uniform(to_light(jnp.asarray(x)), h)
+    light = add_noise(sensor, light, photon=0, read=NOISE**2)
+    return np.asarray(to_photo(jnp.clip(light, 0, 1)))
+
+
+if __name__ == "__main__":
+    typer.run(main)
