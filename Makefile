@@ -12,10 +12,10 @@ TEST_STAMP := $(VENV)/.test-installed
 
 demo: $(STAMP)
 	$(BIN)/kernel-space deblur data/samples/moving_blurry.png \
-	  data/samples/leaves_shaken.png -o demo/deblurred --sheet
+	  data/samples/leaves_shaken.png -o demo/deblurred --sheet --overwrite
 	$(BIN)/kernel-space transfer --sharp data/samples/leaves_sharp.png \
 	  --blurry data/samples/leaves_blurry.png data/samples/shapes_sharp.png \
-	  -o demo/transferred --sheet
+	  -o demo/transferred --sheet --overwrite
 
 test: $(TEST_STAMP) lint
 	$(BIN)/python -m pytest

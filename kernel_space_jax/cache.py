@@ -1,4 +1,4 @@
-"""Compiled programs kept on disk, so that the second run of a program starts at once."""
+"""Compiled programs kept on disk, so that a second run starts at once."""
 
 import os
 import sys

@@ -72,6 +72,12 @@ def result_paths(photos: Sequence[Path], output: Path) -> list[Path]:
     return results
 
 
+def pages_note(photo: Path) -> str:
+    """What the line about a result adds where the photo's file holds more images."""
+    pages = images.count_pages(photo)
+    return f" (the first of {pages} images in {photo.name})" if pages > 1 else ""
+
+
 def folder_of(spec: str) -> Path:
     """The folder of a data set, NAME:PATH?option=value."""
     from kernel_space_jax.datasets.spec import parse
