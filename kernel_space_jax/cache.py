@@ -4,7 +4,7 @@ import os
 import sys
 from pathlib import Path
 
-FOLDER = "kernel_space_jax"
+FOLDER = __name__.partition(".")[0]
 VARIABLE, SETTING = "JAX_COMPILATION_CACHE_DIR", "jax_compilation_cache_dir"
 
 

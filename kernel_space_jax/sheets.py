@@ -9,10 +9,12 @@ from PIL import Image, ImageDraw, ImageFont
 from kernel_space_jax.images import match_channels
 
 # Pixels: of a page, of the tallest picture on it, between pictures, of a caption.
-PAGE_WIDTH, MOST_HEIGHT = 1400, 900
+PAGE_WIDTH, MOST_HEIGHT = 1600, 900
 GAP = 12
-CAPTION_HEIGHT, FONT_SIZE = 30, 19
-MOST_COLUMNS = 4
+CAPTION_HEIGHT, FONT_SIZE = 34, 22
+FONT = ImageFont.load_default(FONT_SIZE)
+# Wide pictures want large columns.
+MOST_COLUMNS, COLUMNS_OF_WIDE, WIDE = 4, 2, 640
 
 
 def contact_sheet(
@@ -27,29 +29,33 @@ def contact_sheet(
     Each fits a column of a page of that `width`: small ones are enlarged by a whole
     factor, so that their pixels look like what they are, and large ones reduced.
     """
-    columns = columns or min(len(images), MOST_COLUMNS)
+    widest = max(image.shape[1] for image in images)
+    most_columns = COLUMNS_OF_WIDE if widest > WIDE else MOST_COLUMNS
+    columns = columns or min(len(images), most_columns)
     side = (width + GAP) // columns - GAP
-    shown = [fitted(image, side) for image in images]
+    starts = range(0, len(images), columns)
+    shown = [
+        picture for start in starts for picture in _row(images[start:][:columns], side)
+    ]
+    # As wide as its pictures and captions need, for a screen has no room to spare.
+    most = max(picture.shape[1] for picture in shown)
+    longest = max(int(FONT.getlength(caption)) + 1 for caption in captions)
+    wide = max(most, min(side, longest))
     cells = [
-        _cell(image, caption, side)
+        _cell(image, caption, wide)
         for image, caption in zip(shown, captions, strict=True)
     ]
-    rows = [
-        _beside(cells[start : start + columns])
-        for start in range(0, len(cells), columns)
-    ]
-    return stack(rows)
+    return stack([_beside(cells[start : start + columns]) for start in starts])
 
 
 def stack(pages: Sequence[np.ndarray]) -> np.ndarray:
     """Set (H, W, 3) pages above one another, white beside the narrower ones."""
     width = max(page.shape[1] for page in pages)
-    parts = [
-        np.pad(
-            page, ((0, GAP), (0, width - page.shape[1]), (0, 0)), constant_values=1.0
-        )
-        for page in pages
-    ]
+    parts = []
+    for page in pages:
+        left = (width - page.shape[1]) // 2
+        sides = (0, GAP), (left, width - page.shape[1] - left), (0, 0)
+        parts.append(np.pad(page, sides, constant_values=1.0))
     return np.concatenate(parts)[:-GAP]
 
 
@@ -62,6 +68,13 @@ def fitted(image: np.ndarray, width: int, height: int = MOST_HEIGHT) -> np.ndarr
     scale = min(width / rgb.shape[1], height / rgb.shape[0])
     size = [max(1, round(scale * n)) for n in (rgb.shape[1], rgb.shape[0])]
     return cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)
+
+
+def _row(images: Sequence[np.ndarray], side: int) -> list[np.ndarray]:
+    """Images fitted to columns of that side, no kernel higher than the photo beside."""
+    largest = max(images, key=lambda image: image.shape[0] * image.shape[1])
+    height = fitted(largest, side).shape[0]
+    return [fitted(image, side, height) for image in images]
 
 
 def _beside(cells: Sequence[np.ndarray]) -> np.ndarray:
@@ -83,18 +96,17 @@ def _cell(image: np.ndarray, caption: str, width: int) -> np.ndarray:
     left = (width - image.shape[1]) // 2
     cell[:height, left : left + image.shape[1]] = image
     strip = Image.new("L", (width, CAPTION_HEIGHT), 255)
-    font = ImageFont.load_default(FONT_SIZE)
     middle = (width // 2, CAPTION_HEIGHT // 2)
-    text = _shortened(caption, font, width)
-    ImageDraw.Draw(strip).text(middle, text, fill=0, font=font, anchor="mm")
+    text = _shortened(caption, width)
+    ImageDraw.Draw(strip).text(middle, text, fill=0, font=FONT, anchor="mm")
     cell[height:] = np.asarray(strip, np.float32)[..., None] / 255
     return cell
 
 
-def _shortened(text: str, font: ImageFont.FreeTypeFont, width: int) -> str:
+def _shortened(text: str, width: int) -> str:
     """The text, with dots for its middle where it is wider than that."""
     shown, kept = text, len(text)
-    while kept > 2 and font.getlength(shown) > width:
+    while kept > 2 and FONT.getlength(shown) > width:
         kept -= 1
         shown = f"{text[: (kept + 1) // 2]}...{text[len(text) - kept // 2 :]}"
     return shown

@@ -8,11 +8,12 @@ import typer
 from rich.markup import escape
 
 import kernel_space_jax as ks
-from kernel_space_jax import drawing, weights
+from kernel_space_jax import weights
 from kernel_space_jax.cli.app import WeightFile, app, out
 from kernel_space_jax.cli.outputs import Overwrite, claim, pages_note, result_paths
 from kernel_space_jax.cli.progress import Bar, numbered
-from kernel_space_jax.sheets import contact_sheet
+from kernel_space_jax.drawing import kernel_picture
+from kernel_space_jax.sheets import contact_sheet, stack
 from kernel_space_jax.synthesis.transfer import DEFAULT_KERNEL_SIZE
 
 
@@ -73,10 +74,13 @@ def transfer(
     if sheet:
         pictures = {"sharp": x.pixels, "blurry": y.pixels}
         if space is None:
-            pictures["kernel found"] = drawing.kernel_picture(np.asarray(k[0]))
-        captions, parts = [*pictures], [*pictures.values()]
+            h = np.asarray(k[0])
+            pictures[f"kernel found ({len(h)} x {len(h)} pixels)"] = kernel_picture(h)
+        captions, parts = [], []
         for name, photo, pixels in zip(names, photos, blurred, strict=True):
             captions += [name, "with that blur"]
             parts += [photo.pixels, pixels]
-        ks.write(page_file, ks.Photo(contact_sheet(parts, captions)))
+        pair = contact_sheet([*pictures.values()], [*pictures])
+        page = stack([pair, contact_sheet(parts, captions)])
+        ks.write(page_file, ks.Photo(page))
         out.print(escape(str(page_file)))

@@ -25,7 +25,7 @@ from kernel_space_jax.sheets import PAGE_WIDTH, contact_sheet, stack
 
 Photos = Annotated[list[Path], typer.Argument(help="Blurry photos.")]
 # Of the page of a basis: pictures in a row, a kernel and a map in turn; most kernels.
-BASIS_COLUMNS, MOST_DRAWN = 8, 32
+BASIS_COLUMNS, MOST_DRAWN = 8, 24
 # What weights do that come with the package.
 SHIPPED = {
     "mender": "mender, which finds the kernel of each pixel,",
@@ -225,8 +225,7 @@ def _write_sheet(path: Path, photo: np.ndarray, found: ks.Deblurred) -> None:
         of = "kernel" if found.kernel.ndim == 2 else "kernel of each tile"
         pictures[f"{of} ({size} x {size} pixels)"] = kernel_picture(found.kernel)
     if found.grid is not None:
-        columns = len(pictures) + 1
-        drawn = grid_picture(found.grid, photo, PAGE_WIDTH // columns)
+        drawn = grid_picture(found.grid, photo, PAGE_WIDTH // 2)
         pictures["kernels, where they act"] = drawn
     ks.write(path, ks.Photo(contact_sheet(list(pictures.values()), list(pictures))))
     out.print(escape(str(path)))

@@ -57,7 +57,7 @@ def claim_folder(folder: Path, inputs: Iterable[Path] = ()) -> None:
     _check_apart(folder, [*inputs])
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder} is a file; give a folder for the results")
-    _check_writable(folder / "result")
+    _check_writable(folder)
 
 
 def result_paths(photos: Sequence[Path], output: Path) -> list[Path]:
@@ -116,8 +116,9 @@ def _resolved(path: Path) -> Path:
 
 
 def _check_writable(path: Path) -> None:
-    """A `UserError` unless the folder of a new file is there or can be made."""
-    folder = _resolved(path).parent
+    """A `UserError` unless a file can be made here, and its folder if need be."""
+    folder = _resolved(path)
+    folder = folder if folder.is_dir() else folder.parent
     while not os.path.lexists(folder):
         folder = folder.parent
     if not folder.is_dir():

@@ -1,6 +1,7 @@
 """Bars on a terminal: which photo, how far, and whether a program is compiled first."""
 
 from collections.abc import Hashable, Sequence
+from typing import Self
 
 from rich.markup import escape
 from rich.progress import (
@@ -37,7 +38,7 @@ class Bar:
         self.label = doing
         self.compiled: set[Hashable] = set()
 
-    def __enter__(self) -> "Bar":
+    def __enter__(self) -> Self:
         self.progress.start()
         return self
 
