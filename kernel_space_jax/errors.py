@@ -12,7 +12,7 @@ def unknown(what: str, name: str, known: Iterable[str]) -> UserError:
     """The error about a name that is not among those `known`, with the nearest one."""
     known = [*known]
     return UserError(
-        f"there is no {what} '{name}'{nearest(name, known)}; "
+        f"there is no {what} '{name}'{nearest(str(name), known)}; "
         f"choose one of {', '.join(known)}"
     )
 

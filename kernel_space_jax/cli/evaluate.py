@@ -15,6 +15,7 @@ from kernel_space_jax.cli.app import app, err, out
 from kernel_space_jax.cli.outputs import Overwrite, claim, claim_folder, folder_of
 from kernel_space_jax.cli.progress import Bar
 from kernel_space_jax.deblur import methods
+from kernel_space_jax.errors import unknown
 
 Data = Annotated[
     str, typer.Option("--data", help="The data set, NAME:PATH?option=value.")
@@ -67,7 +68,8 @@ def evaluate(
         Path | None, typer.Option(help="A weight file of LPIPS, for --also lpips.")
     ] = None,
     limit: Annotated[
-        int | None, typer.Option(min=1, help="Only the first images.")
+        int | None,
+        typer.Option(min=1, max=10**9, help="Only so many images, the first."),
     ] = None,
     published: Annotated[
         str, typer.Option(help="Show the published rows of this layout of data.")
@@ -89,6 +91,7 @@ def evaluate(
     after an interruption, or with one more method: it goes on where it was.
     """
     # Slow to import, and no other verb needs it.
+    from kernel_space_jax.datasets.layouts import LAYOUTS
     from kernel_space_jax.evaluation import Method, Settings
     from kernel_space_jax.evaluation import evaluate as run
     from kernel_space_jax.evaluation.curves import write_sweep
@@ -108,6 +111,8 @@ def evaluate(
             "nothing to evaluate; give --method, --weights or --results, such as "
             "--method blurry"
         )
+    if published and published not in LAYOUTS:
+        raise unknown("layout", published, LAYOUTS)
     kinds = tuple(sweep.split(",")) if sweep else ()
     settings = Settings(
         data, protocol or "", tuple(also or ()), limit, kinds, published

@@ -36,6 +36,8 @@ def parse(text: str) -> Spec:
             f"one of {', '.join(names)}"
         )
     path, asks, query = rest.partition("?")
+    if not path:
+        raise UserError(f"{text} has no path; write {layout}:PATH")
     known = _options(layout)
     options: dict[str, str] = {}
     for part in query.split("&") if asks else []:
