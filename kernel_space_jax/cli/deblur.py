@@ -14,7 +14,7 @@ import kernel_space_jax as ks
 from kernel_space_jax import images, weights
 from kernel_space_jax.cli.app import app, out, result_paths
 from kernel_space_jax.cli.trace import Trace
-from kernel_space_jax.deblur import Option, deblur_all, methods
+from kernel_space_jax.deblur import Method, Option, deblur_all, methods, of_one_size
 from kernel_space_jax.drawing import draw_field, draw_grid, kernel_picture
 from kernel_space_jax.operators import KernelField
 from kernel_space_jax.operators.camera import GAMMA
@@ -133,19 +133,18 @@ def deblur(
         methods.settle(row, given, photo.pixels.shape)
     results = result_paths(photos, output)
     alone = [[i] for i in range(len(inputs))]
-    for group in _of_one_size(inputs) if row.together else alone:
+    sized = of_one_size([photo.pixels for photo in inputs])
+    for group in sized if row.together else alone:
         shown = Trace(keep=trace)
         heard: dict[str, Any] = {"watch": shown.watch} if watched else {}
-        stack = np.stack([inputs[i].pixels for i in group])
+        stack = [inputs[i].pixels for i in group]
         with shown.bar:
             found = deblur_all(
                 stack, method, weights=network, tell=shown.tell, **given, **heard
             )
         for place, i in enumerate(group):
             ks.write(results[i], inputs[i]._replace(pixels=found[place].image))
-            note = " (sharp already; --kernel-size N looks for a blur all the same)"
-            note = note if found[place].sharp_already else ""
-            out.print(escape(f"{results[i]}{note}"))
+            out.print(escape(f"{results[i]} ({_note(found[place], row)})"))
             if sheet:
                 _write_sheet(results[i], inputs[i].pixels, found[place])
             loss = found[place].loss
@@ -153,12 +152,11 @@ def deblur(
                 shown.write(results[i], place, loss)
 
 
-def _of_one_size(inputs: list[ks.Photo]) -> list[list[int]]:
-    """The numbers of the photos, those of one shape together."""
-    groups: dict[tuple[int, ...], list[int]] = {}
-    for i, photo in enumerate(inputs):
-        groups.setdefault(photo.pixels.shape, []).append(i)
-    return list(groups.values())
+def _note(found: ks.Deblurred, row: Method) -> str:
+    """What was done to a photo, and what else could be."""
+    if found.nothing_found and row.has("kernel_size"):
+        return f"{found.summary}; --kernel-size N looks for one all the same"
+    return found.summary
 
 
 def _write_sheet(path: Path, photo: np.ndarray, found: ks.Deblurred) -> None:

@@ -6,9 +6,10 @@ than any made beforehand, and where it is wrong the judge says so. A two-headed 
 makes kernels of its own.
 """
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from kernel_space_jax.deblur.network import apply
 from kernel_space_jax.deblur.uniform import kernel_of_middle
@@ -31,10 +32,10 @@ BELIEVED = 0.7
 LEAST_KERNEL = 1e-6
 
 
-def find_field(
-    photo: np.ndarray, network: Weights, gamma: float = GAMMA
-) -> KernelField:
-    """How each pixel of a photo (H, W, C) was blurred: a field for a batch of one.
+def find_field(photo: Any, network: Weights, gamma: float = GAMMA) -> KernelField:
+    """How each pixel of a photo was blurred: a field for a batch of one.
+
+    The photo is of any kind that `pixels.as_pixels` takes.
 
     The last kernel is that of `map`, where the network judges candidates; no pixel has
     any of it unless it is believed.
