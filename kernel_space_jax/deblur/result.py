@@ -64,7 +64,8 @@ class Deblurred(NamedTuple):
     def summary(self) -> str:
         """What was done to a photo, in plain words."""
         if self.nothing_found:
-            return f"no {self.blur} blur found, so the photo is unchanged"
+            what = "uniform blur" if self.blur == "uniform" else "blur in any tile"
+            return f"no {what} found, so the photo is unchanged"
         return f"{self.method}{KERNELS[self.blur]}"
 
 
