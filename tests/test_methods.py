@@ -133,11 +133,6 @@ def test_help_derives_from_the_table():
                 assert option.flags.split("/")[0] in text
 
 
-def test_what_is_no_photo_is_said():
-    with pytest.raises(ks.UserError, match="the shape .H, W, C., not .64, 80."):
-        ks.deblur(PHOTO[..., 0], "map")
-
-
 def test_a_method_from_outside(tmp_path):
     """A function and a row: Python, the command line, its help and evaluations."""
     script = tmp_path / "toy.py"

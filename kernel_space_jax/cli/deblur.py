@@ -16,7 +16,7 @@ from kernel_space_jax.cli.app import app, out
 from kernel_space_jax.cli.outputs import Overwrite, claim, pages_note, result_paths
 from kernel_space_jax.cli.progress import numbered
 from kernel_space_jax.cli.trace import Trace, trace_files
-from kernel_space_jax.deblur import Option, deblur_all, methods
+from kernel_space_jax.deblur import Method, Option, deblur_all, methods, of_one_size
 from kernel_space_jax.drawing import field_picture, grid_picture, kernel_picture
 from kernel_space_jax.files import write_whole
 from kernel_space_jax.operators import KernelField
@@ -190,19 +190,19 @@ def deblur(
         methods.settle(row, given, photo.pixels.shape)
     alone = [[i] for i in range(len(inputs))]
     names = [photo.name for photo in photos]
+    sized = of_one_size([photo.pixels for photo in inputs])
     with Trace(keep=trace) as shown:
-        for group in _of_one_size(inputs) if row.together else alone:
+        for group in sized if row.together else alone:
             shown.start(numbered(group, names), inputs[group[0]].pixels.shape)
             heard: dict[str, Any] = {"watch": shown.watch} if watched else {}
-            stack = np.stack([inputs[i].pixels for i in group])
+            stack = [inputs[i].pixels for i in group]
             found = deblur_all(
                 stack, method, weights=network, tell=shown.tell, **given, **heard
             )
             for place, i in enumerate(group):
                 ks.write(results[i], inputs[i]._replace(pixels=found[place].image))
-                note = " (sharp already; --kernel-size N looks for a blur all the same)"
-                note = note if found[place].sharp_already else ""
-                out.print(escape(f"{results[i]}{note}{pages_note(photos[i])}"))
+                note = _note(found[place], row)
+                out.print(escape(f"{results[i]} ({note}){pages_note(photos[i])}"))
                 if sheet:
                     _write_sheet(sheets[i], inputs[i].pixels, found[place])
                 loss = found[place].loss
@@ -210,12 +210,11 @@ def deblur(
                     shown.write(results[i], place, loss)
 
 
-def _of_one_size(inputs: list[ks.Photo]) -> list[list[int]]:
-    """The numbers of the photos, those of one shape together."""
-    groups: dict[tuple[int, ...], list[int]] = {}
-    for i, photo in enumerate(inputs):
-        groups.setdefault(photo.pixels.shape, []).append(i)
-    return list(groups.values())
+def _note(found: ks.Deblurred, row: Method) -> str:
+    """What was done to a photo, and what else could be."""
+    if found.nothing_found and row.has("kernel_size"):
+        return f"{found.summary}; --kernel-size N looks for one all the same"
+    return found.summary
 
 
 def _write_sheet(path: Path, photo: np.ndarray, found: ks.Deblurred) -> None:
