@@ -13,12 +13,12 @@ TEST_STAMP := $(VENV)/.test-installed
 demo: $(STAMP)
 	$(BIN)/python scripts/prepare_demo.py -o demo/photos
 	$(BIN)/kernel-space deblur demo/photos/astronaut.png demo/photos/coffee.png \
-	  data/samples/moving_blurry.png -o demo/deblurred --sheet
-	$(BIN)/kernel-space deblur demo/photos/clock.png -o demo/deblurred --sheet \
+	  data/samples/moving_blurry.png -o demo/deblurred --sheet --overwrite
+	$(BIN)/kernel-space deblur demo/photos/clock.png -o demo/deblurred --sheet --overwrite \
 	  --kernel-size 61
 	$(BIN)/kernel-space transfer --sharp data/samples/leaves_sharp.png \
 	  --blurry data/samples/leaves_blurry.png data/samples/shapes_sharp.png \
-	  -o demo/transferred --sheet
+	  -o demo/transferred --sheet --overwrite
 
 test: $(TEST_STAMP) lint
 	$(BIN)/python -m pytest

@@ -73,3 +73,23 @@ def kernel_picture(kernels: np.ndarray) -> np.ndarray:
     rows, columns, height, width = padded.shape
     grid = padded.transpose(0, 2, 1, 3).reshape(rows * height, columns * width, 1)
     return grid[:-GAP, :-GAP].astype(np.float32)
+
+
+def grid_picture(kernels: np.ndarray, photo: np.ndarray, width: int) -> np.ndarray:
+    """A grid of kernels (rows, columns, kh, kw) over a photo, to be shown at `width`.
+
+    Fewer of them, each larger, where the photo (H, W, C) is wider than that.
+    """
+    rows, columns = kernels.shape[:2]
+    step = min(max(1, round(photo.shape[1] / width)), rows, columns)
+    half = step // 2
+    fewer = kernels[half::step, half::step][: rows // step, : columns // step]
+    larger = fewer.repeat(step, 2).repeat(step, 3)
+    return np.asarray(draw_grid(jnp.asarray(larger)[None], jnp.asarray(photo)[None])[0])
+
+
+def field_picture(field: KernelField, photo: np.ndarray, width: int) -> np.ndarray:
+    """The kernels of a field over its photo (H, W, C), as `grid_picture` shows them."""
+    size = photo.shape[0], photo.shape[1]
+    kernels = kernels_at(field, *cell_middles(size, field.side))
+    return grid_picture(np.asarray(kernels[0]), photo, width)

@@ -1,15 +1,14 @@
-"""Image files in and out, channel matching and contact sheets."""
+"""Image files in and out, and channel matching."""
 
 import warnings
 import zlib
-from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import NamedTuple
 
 import cv2
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from kernel_space_jax.errors import UserError
 from kernel_space_jax.files import write_whole
@@ -18,8 +17,6 @@ SMALLEST_SIDE = 16
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 KNOWN = "PNG, JPEG, TIFF, WebP or BMP"
 ORIENTATION_TAG = 274
-CAPTION_HEIGHT = 20
-GAP = 6
 
 # A damaged file is reported once, by UserError, not by the codecs as well.
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
@@ -124,6 +121,16 @@ def _read_header(path: Path, data: bytes) -> _Header | None:
         ) from None
     except (OSError, SyntaxError, ValueError):
         raise _damaged(path) from None
+
+
+def count_pages(path: str | Path) -> int:
+    """How many images a file holds, of which `read` takes the first."""
+    try:
+        with Image.open(path) as image:
+            return getattr(image, "n_frames", 1)
+    # `read` says what is wrong with a file.
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        return 1
 
 
 def _png_may_turn(data: bytes) -> bool:
@@ -262,58 +269,3 @@ def match_channels(pixels: np.ndarray, channels: int) -> np.ndarray:
     if channels == 1:
         return (pixels * LUMA).sum(axis=-1, keepdims=True)
     return pixels.repeat(channels, axis=-1)
-
-
-def contact_sheet(images: Sequence[np.ndarray], captions: Sequence[str]) -> np.ndarray:
-    """Set (H, W, 1 or 3) images side by side over captions: (H, W, 3) in [0, 1]."""
-    height = max(image.shape[0] for image in images)
-    columns = [
-        _column(image, caption, height)
-        for image, caption in zip(images, captions, strict=True)
-    ]
-    gap = np.ones((height + CAPTION_HEIGHT, GAP, 3), np.float32)
-    spaced = [part for column in columns for part in (gap, column)][1:]
-    return np.concatenate(spaced, axis=1)
-
-
-def stack(pages: Sequence[np.ndarray]) -> np.ndarray:
-    """Set (H, W, 3) pages above one another, white beside the narrower ones."""
-    width = max(page.shape[1] for page in pages)
-    parts = []
-    for page in pages:
-        sides = ((0, GAP), (0, width - page.shape[1]), (0, 0))
-        parts.append(np.pad(page, sides, constant_values=1))
-    return np.concatenate(parts)[:-GAP]
-
-
-def flow(cells: Sequence[np.ndarray], width: int) -> np.ndarray:
-    """Set (H, W, 3) cells of one size in rows, as many in each as `width` holds."""
-    height, cell = cells[0].shape[:2]
-    count = max(1, (width + GAP) // (cell + GAP))
-    rows = []
-    for start in range(0, len(cells), count):
-        row = np.ones((height, count * (cell + GAP) - GAP, 3), np.float32)
-        for index, picture in enumerate(cells[start : start + count]):
-            left = index * (cell + GAP)
-            row[:, left : left + cell] = picture
-        rows.append(row)
-    return stack(rows)
-
-
-def _column(image: np.ndarray, caption: str, height: int) -> np.ndarray:
-    """One image at `height` over its caption: (height + CAPTION_HEIGHT, W, 3)."""
-    rgb = np.clip(match_channels(np.asarray(image, np.float32), 3), 0, 1)
-    width = max(1, round(rgb.shape[1] * height / rgb.shape[0]))
-    # Nearest, so that enlarged pixels look like what they are.
-    scaled = cv2.resize(rgb, (width, height), interpolation=cv2.INTER_NEAREST)
-    font = ImageFont.load_default(12)
-    text_width = int(font.getlength(caption)) + 1
-    full_width = max(width, text_width)
-    column = np.ones((height + CAPTION_HEIGHT, full_width, 3), np.float32)
-    left = (full_width - width) // 2
-    column[:height, left : left + width] = scaled
-    strip = Image.new("L", (full_width, CAPTION_HEIGHT), 255)
-    middle = (full_width // 2, CAPTION_HEIGHT // 2)
-    ImageDraw.Draw(strip).text(middle, caption, fill=0, font=font, anchor="mm")
-    column[height:] = np.asarray(strip, np.float32)[..., None] / 255
-    return column

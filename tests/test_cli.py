@@ -116,7 +116,7 @@ def test_bad_input_is_one_sentence_and_overwrites_nothing(bad, arguments, says):
         sharp=place("sharp", SHARP),
         blurry=place("blurry", BLURRY),
         output=old.parent,
-        more=more,
+        more=[*more, "--overwrite"],
     )
     assert_one_sentence(result, says)
     assert old.read_bytes() == b"precious"

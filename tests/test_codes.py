@@ -17,7 +17,7 @@ from commands import (
 from golden import Golden
 
 import kernel_space_jax as ks
-from kernel_space_jax import weights
+from kernel_space_jax import sheets, weights
 from kernel_space_jax.datasets import open_source
 from kernel_space_jax.operators import Uniform
 from kernel_space_jax.synthesis import codes
@@ -103,15 +103,25 @@ def test_the_verbs_on_files(tmp_path, spaces):
     again = kernel_space_here(
         "sample", SHAPES, "-o", out, "-n", 2, "--weights", spaces["vae"]
     )
-    assert_one_sentence(again, "has files in it")
+    assert_one_sentence(again, "shapes_sharp_00.png exists already")
     plain = ["-o", tmp_path / "new", "--weights", spaces["wovae"]]
     assert_one_sentence(kernel_space_here("sample", SHAPES, *plain), "variational")
     picture = tmp_path / "points.png"
     pair = ["--sharp", SHARP, "--blurry", BLURRY, "--weights", spaces["wovae"]]
     done = kernel_space("show-kernel", *pair, "-o", picture)
     assert done.returncode == 0, done.stderr
-    # 3 x 5 windows over 256x384 pixels, kernels of 33 pixels and a line between them.
-    assert ks.read(picture).pixels.shape[:2] == (3 * 34 - 1, 5 * 34 - 1)
+    # 3 x 5 windows over 256x384 pixels, kernels of 33 pixels and a line between them,
+    # enlarged 6 times, over a caption.
+    drawn = ks.read(picture).pixels[: -sheets.CAPTION_HEIGHT, :, 0]
+    height, width = 6 * (3 * 34 - 1), 6 * (5 * 34 - 1)
+    left = (drawn.shape[1] - width) // 2
+    grid = drawn[-height:, left : left + width]
+    lines = np.isclose(grid, 0.3, atol=0.51 / 255)
+    assert np.flatnonzero(lines.all(0))[::6].tolist() == [
+        6 * n for n in (33, 67, 101, 135)
+    ]
+    assert np.flatnonzero(lines.all(1))[::6].tolist() == [6 * n for n in (33, 67)]
+    assert (drawn[-height:, :left] == 1).all()
 
 
 @pytest.fixture(scope="module")
@@ -153,13 +163,13 @@ TWO_SIZES = "the sharp image is 384x256 and the blurry one 48x64"
             "at least 16 pixels",
         ),
         (f"sample {SHAPES} --weights kernel-space -o new", "plain kernel space"),
-        (f"sample {SHAPES} --weights VAE -o new -n 0", "-n 0 makes nothing"),
-        (f"interpolate {SHAPES} {ENDS} -o new -n 0", "-n 0 makes nothing"),
+        (f"sample {SHAPES} --weights VAE -o new -n 0", "-n is 0; give a number from 1"),
+        (f"interpolate {SHAPES} {ENDS} -o new -n 0", "-n is 0; give a number from 1"),
         (
             f"augment --source pairs:pairs --target images:{SHAPES.parent} -o new -n 0",
-            "-n 0 makes nothing",
+            "-n is 0; give a number from 1",
         ),
-        (f"interpolate {SHAPES} {ENDS} -o full", "full has files in it"),
+        (f"interpolate {SHAPES} {ENDS} -o full/a.txt", "a.txt is a file"),
         (
             f"augment --source pairs:pairs --target images:{SHAPES.parent} "
             "-o full -n 1",

@@ -12,8 +12,8 @@ from tiny_data import picture, write
 import kernel_space_jax as ks
 from kernel_space_jax.datasets import open_source
 from kernel_space_jax.datasets.preview import examples, sheet
-from kernel_space_jax.images import CAPTION_HEIGHT, GAP
 from kernel_space_jax.operators.uniform import convolve
+from kernel_space_jax.sheets import CAPTION_HEIGHT, GAP, PAGE_WIDTH
 
 
 def run(*arguments) -> tuple[int, str, str]:
@@ -118,11 +118,12 @@ def test_show_draws_what_a_run_sees(tmp_path):
     h = np.zeros((5, 5), np.float32)
     h[0, 1], h[1, 1], h[1, 3] = 0.25, 0.5, 0.25
     y = convolve(x[None, ..., None] / 255, h, border="valid")[0, ..., 0]
-    (tmp_path / "kernels").mkdir()
-    np.save(tmp_path / "kernels/ker1.npy", h)
-    write(tmp_path / "sharp/im1_ker1.png", x[2:-2, 2:-2].astype(np.uint8))
-    write(tmp_path / "blurry/im1_ker1.png", np.rint(255 * y).astype(np.uint8))
-    source = open_source(f"levin:{tmp_path}")
+    root = tmp_path / "levin"
+    (root / "kernels").mkdir(parents=True)
+    np.save(root / "kernels/ker1.npy", h)
+    write(root / "sharp/im1_ker1.png", x[2:-2, 2:-2].astype(np.uint8))
+    write(root / "blurry/im1_ker1.png", np.rint(255 * y).astype(np.uint8))
+    source = open_source(f"levin:{root}")
     shown = examples(source, count=12, crop=32, augment=True, seed=0)
     assert len({example.kernel.tobytes() for example in shown}) > 4
     for example in shown:
@@ -133,7 +134,8 @@ def test_show_draws_what_a_run_sees(tmp_path):
     code, out, _ = run("show", source.spec, "-o", page, "--crop", 32, "--count", 12)
     assert code == 0 and out == f"{page}\n"
     drawn = ks.read(page).pixels
-    assert drawn.shape[0] == 12 * (32 + CAPTION_HEIGHT) + 11 * GAP
+    side = (PAGE_WIDTH + GAP) // 3 - GAP
+    assert drawn.shape[0] == 12 * (side // 32 * 32 + CAPTION_HEIGHT) + 11 * GAP
     np.testing.assert_allclose(drawn, sheet(shown), atol=0.51 / 255)
 
 
@@ -147,10 +149,10 @@ def test_show_draws_what_a_run_sees(tmp_path):
         (["prepare", "gopro:{}/empty", "-o", "{}/out"], "holds nothing laid out as"),
         (
             ["prepare", "gopro:{}/in", "-o", "{}/file/out"],
-            "out cannot be written (Not a",
+            "out cannot be written, because {}/file is a file",
         ),
         (["prepare", "gopro:{}/in", "-o", "/proc/out"], "/proc/out cannot be written"),
-        (["prepare", "gopro:{}/in", "-o", "{}/file"], "file is in the way"),
+        (["prepare", "gopro:{}/in", "-o", "{}/file"], "file is a file; give a folder"),
         (["prepare", "gopro:{}/in", "-o", "{}/out", "--bits", "10"], "--bits 10"),
         (["prepare", "gopro:{}/in", "-o", "{}/out", "--tile", "-1"], "--tile -1"),
         (["prepare", "prepared:{}/in", "-o", "{}/out"], "is not a prepared folder"),

@@ -168,12 +168,14 @@ def test_two_kernels_are_not_taken_for_one(mapped):
     one = ks.deblur(photo)
     assert float(psnr(one.image[None], mapped.image[None])[0]) > 45
     assert one.kernel.shape == (33, 33) and one.grid is None
+    assert (one.method, one.blur) == ("map", "uniform")
     still = ks.read(SHARP).pixels
     half = photo.shape[1] // 2
     both = np.concatenate([photo[:, :half], still[:, half:]], 1)
     found = ks.deblur(both)
     cells = (both.shape[0] // 33, both.shape[1] // 33, 33, 33)
     assert found.kernel is None and found.grid.shape == cells
+    assert (found.method, found.blur) == ("basis", "per pixel")
     # The half that stands still is left alone, the other is not made worse.
     assert (
         float(psnr(found.image[None, :, half + 16 :], still[None, :, half + 16 :])[0])
@@ -239,7 +241,7 @@ def test_a_kernel_for_each_tile():
     score = lambda z: float(psnr(x[inside][None], z[inside][None])[0])
     one = ks.deblur(y, kernel_size=9, gamma=1.0)
     each = ks.deblur(y, "map-local", kernel_size=9, gamma=1.0, tile=96)
-    assert each.kernel.shape == (2, 3, 9, 9)
+    assert each.kernel.shape == (2, 3, 9, 9) and each.blur == "per tile"
     assert score(each.image) > max(score(y), score(one.image)) + 1.5
 
 
@@ -248,16 +250,27 @@ def test_a_sharp_photo_comes_back(tmp_path):
     out = tmp_path / "out"
     done = kernel_space("deblur", SHAPES, SHARP, "-o", out)
     assert done.returncode == 0, done.stderr
-    assert " ".join(done.stdout.split()).count("sharp already") == 2
+    assert " ".join(done.stdout.split()).count("a kernel for each pixel") == 2
     for path in (SHAPES, SHARP):
         same = ks.read(out / path.name).pixels - ks.read(path).pixels
         assert np.mean(same**2) < 10**-3.5
 
 
-def test_what_is_no_photo_is_refused(network):
-    photo = np.full((32, 32, 3), np.nan, np.float32)
-    with pytest.raises(ks.UserError, match="no numbers"):
-        ks.deblur(photo, "basis", weights=network)
+def test_where_map_finds_nothing_it_says_so_and_auto_goes_on(tmp_path):
+    """A photo that is sharp, or whose blur `map` cannot find: who knows?"""
+    photo, out = tmp_path / "photo.png", tmp_path / "out"
+    pixels = ks.read(SHAPES).pixels[:96, :96]
+    ks.write(photo, ks.Photo(pixels))
+    done = kernel_space_here("deblur", photo, "-o", out, "--method", "map")
+    said = " ".join(done.stdout.split())
+    assert "no uniform blur found" in said and "--kernel-size N" in said
+    np.testing.assert_array_equal(ks.read(out / photo.name).pixels, pixels)
+    found = ks.deblur(pixels)
+    assert (found.method, found.blur, found.kernel) == ("basis", "per pixel", None)
+    assert psnr(found.image[None], pixels[None])[0] > 38
+
+
+def test_weights_of_another_network_are_refused():
     other = weights.Weights(ks.KernelSpace(), {})
     with pytest.raises(ks.UserError, match="of a KernelSpace"):
         ks.deblur(np.zeros((32, 32, 3), np.float32), "basis", weights=other)

@@ -319,15 +319,3 @@ def test_padding_under_jit():
     padded, back = there_and_back(given)
     assert padded.shape == (1, 256, 256, 1)
     np.testing.assert_array_equal(back, given)
-
-
-def test_contact_sheet():
-    parts = [np.zeros((64, 48, 3)), np.ones((21, 21, 1)) * 0.5, np.ones((64, 90, 3))]
-    sheet = images.contact_sheet(parts, ["blurred", "kernel", "a wide caption here"])
-    assert sheet.dtype == np.float32 and sheet.shape[2] == 3
-    assert sheet.shape[0] == 64 + images.CAPTION_HEIGHT
-    assert sheet.min() >= 0 and sheet.max() <= 1
-    assert (sheet[:64, :48] == 0).all()
-    assert sheet[64:].min() < 0.5
-    with pytest.raises(ValueError):
-        images.contact_sheet(parts, ["only one"])

@@ -133,11 +133,6 @@ def test_help_derives_from_the_table():
                 assert option.flags.split("/")[0] in text
 
 
-def test_what_is_no_photo_is_said():
-    with pytest.raises(ks.UserError, match="the shape .H, W, C., not .64, 80."):
-        ks.deblur(PHOTO[..., 0], "map")
-
-
 def test_a_method_from_outside(tmp_path):
     """A function and a row: Python, the command line, its help and evaluations."""
     script = tmp_path / "toy.py"
@@ -283,6 +278,13 @@ def test_weights_of_a_preset(compact, tmp_path):
         "deblur", BLURRY, "-o", tmp_path / "out", "--method", "nafnet-64"
     )
     assert_one_sentence(done, "no weights for nafnet-64 come with the package")
+
+
+def test_weights_of_any_size_go_by_the_name_of_their_network():
+    small = drawn(NAFNet(8, (1,), 1, (1,)))
+    found = ks.deblur(PHOTO, "nafnet", weights=small).image
+    x = small.module.apply(small.variables, jnp.asarray(PHOTO)[None])[0]
+    np.testing.assert_allclose(found, jnp.clip(x, 0, 1), atol=1e-5)
 
 
 def test_a_restorer_is_evaluated_as_it_deblurs(compact, tmp_path):

@@ -6,11 +6,14 @@ from typing import Annotated
 import numpy as np
 import typer
 from rich.markup import escape
-from rich.progress import track
 
 import kernel_space_jax as ks
-from kernel_space_jax import images, weights
-from kernel_space_jax.cli.app import WeightFile, app, err, out, result_paths
+from kernel_space_jax import weights
+from kernel_space_jax.cli.app import WeightFile, app, out
+from kernel_space_jax.cli.outputs import Overwrite, claim, pages_note, result_paths
+from kernel_space_jax.cli.progress import Bar, numbered
+from kernel_space_jax.drawing import kernel_picture
+from kernel_space_jax.sheets import contact_sheet, stack
 from kernel_space_jax.synthesis.transfer import DEFAULT_KERNEL_SIZE
 
 
@@ -22,42 +25,62 @@ def transfer(
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder of results.")],
     weight_file: WeightFile = None,
     kernel_size: Annotated[
-        int, typer.Option(help="Without weights: pixels of the estimated kernel.")
-    ] = DEFAULT_KERNEL_SIZE,
+        int | None,
+        typer.Option(
+            help="Without --weights: the side of the kernel that is looked for, an odd "
+            f"number of pixels, by default {DEFAULT_KERNEL_SIZE}. Give more for a long "
+            "blur."
+        ),
+    ] = None,
     sheet: Annotated[
         bool, typer.Option("--sheet", help="Also write sheet.png, all on one page.")
     ] = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Put the blur between a sharp and a blurry image on other images.
 
     Without --weights the blur is taken to be one kernel for the whole image, found
     by least squares.
     """
+    if weight_file and kernel_size is not None:
+        raise ks.UserError(
+            "--kernel-size is for a transfer without --weights; a kernel space has a "
+            "size of its own"
+        )
+    size = DEFAULT_KERNEL_SIZE if kernel_size is None else kernel_size
+    results = result_paths(targets, output)
+    page_file = output / "sheet.png"
+    named = [weight_file] if weight_file else []
+    claim(
+        [*results, *([page_file] if sheet else [])],
+        [*targets, sharp, blurry, *named],
+        overwrite=overwrite,
+    )
     space = weights.load(weight_file) if weight_file else None
     x, y = ks.read(sharp), ks.read(blurry)
     photos = [ks.read(target) for target in targets]
-    results = result_paths(targets, output, reserved="sheet.png" if sheet else None)
-    operator, k = ks.extract_blur(x.pixels, y.pixels, space, kernel_size=kernel_size)
-    blurred = list(
-        track(
-            ks.transfer(operator, k, (photo.pixels for photo in photos)),
-            "blurring",
-            len(photos),
-            console=err,
-            transient=True,
-        )
-    )
-    for path, photo, pixels in zip(results, photos, blurred, strict=True):
+    operator, k = ks.extract_blur(x.pixels, y.pixels, space, kernel_size=size)
+    names = [target.name for target in targets]
+    blurred = []
+    with Bar("blurring") as bar:
+        for i, photo in enumerate(photos):
+            bar.start(numbered([i], names), photo.pixels.shape)
+            blurred += ks.transfer(operator, k, [photo.pixels])
+    for target, path, photo, pixels in zip(
+        targets, results, photos, blurred, strict=True
+    ):
         ks.write(path, photo._replace(pixels=pixels))
-        out.print(f"{escape(str(path))}")
+        out.print(escape(f"{path}{pages_note(target)}"))
     if sheet:
         pictures = {"sharp": x.pixels, "blurry": y.pixels}
         if space is None:
-            h = np.asarray(k[0])[..., None]
-            pictures["kernel found"] = h / h.max()
-        for photo, pixels in zip(photos, blurred, strict=True):
-            pictures |= {"target": photo.pixels, "with that blur": pixels}
-        path = output / "sheet.png"
-        page = images.contact_sheet(list(pictures.values()), list(pictures))
-        ks.write(path, ks.Photo(page))
-        out.print(f"{escape(str(path))}")
+            h = np.asarray(k[0])
+            pictures[f"kernel found ({len(h)} x {len(h)} pixels)"] = kernel_picture(h)
+        captions, parts = [], []
+        for name, photo, pixels in zip(names, photos, blurred, strict=True):
+            captions += [name, "with that blur"]
+            parts += [photo.pixels, pixels]
+        pair = contact_sheet([*pictures.values()], [*pictures])
+        page = stack([pair, contact_sheet(parts, captions)])
+        ks.write(page_file, ks.Photo(page))
+        out.print(escape(str(page_file)))

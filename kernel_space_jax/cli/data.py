@@ -5,11 +5,13 @@ from typing import Annotated
 
 import typer
 from rich.markup import escape
-from rich.progress import Progress
 
 import kernel_space_jax as ks
 from kernel_space_jax import images
-from kernel_space_jax.cli.app import app, err, out
+from kernel_space_jax.cli.app import app, out
+from kernel_space_jax.cli.numbers import Seed
+from kernel_space_jax.cli.outputs import Overwrite, claim, claim_folder, folder_of
+from kernel_space_jax.cli.progress import Bar
 from kernel_space_jax.datasets import open_source
 from kernel_space_jax.datasets.check import check as check_source
 from kernel_space_jax.datasets.source import FolderSource
@@ -21,12 +23,7 @@ Spec = Annotated[
     str,
     typer.Argument(help="NAME:PATH?option=value, such as 'gopro:/data/GOPRO'."),
 ]
-MOST_SIZES = 5
-
-
-def _progress() -> Progress:
-    """A bar on a terminal, nothing in a file."""
-    return Progress(console=err, transient=True, disable=not err.is_terminal)
+MOST_SIZES, MOST_TILE = 5, 2**16
 
 
 @data.command()
@@ -35,11 +32,8 @@ def check(spec: Spec) -> None:
 
     Exits with 1 if there is a problem.
     """
-    with _progress() as bar:
-        task = bar.add_task("reading", total=None)
-        report = check_source(
-            spec, lambda done, total: bar.update(task, completed=done, total=total)
-        )
+    with Bar("reading records:") as bar:
+        report = check_source(spec, bar.tell)
     out.print(f"{report.records} records")
     for split, count in sorted(report.splits.items()):
         out.print(f"  split {escape(split)}: {count}")
@@ -63,9 +57,13 @@ def prepare(
     spec: Spec,
     output: Annotated[Path, typer.Option("-o", "--output", help="The new folder.")],
     tile: Annotated[
-        int, typer.Option(help="Cut pictures into tiles of this side; 0 does not.")
+        int,
+        typer.Option(
+            help="Cut pictures into tiles of this side, in pixels, which training on "
+            "small crops reads much faster; 0 keeps them whole."
+        ),
     ] = 0,
-    bits: Annotated[int, typer.Option(help="8 or 16 a channel.")] = 8,
+    bits: Annotated[int, typer.Option(help="Bits a channel, 8 or 16.")] = 8,
     compress: Annotated[
         bool, typer.Option("--compress", help="Smaller on disk, slower to read.")
     ] = False,
@@ -79,19 +77,24 @@ def prepare(
 
     if bits not in (8, 16):
         raise ks.UserError(f"--bits {bits} is unknown; it is 8 or 16")
-    if tile < 0:
-        raise ks.UserError(f"--tile {tile} is not a size; give 0 or more pixels")
+    if tile != 0 and not images.SMALLEST_SIDE <= tile <= MOST_TILE:
+        raise ks.UserError(
+            f"--tile {tile} is not a size; give 0, for whole pictures, or a side from "
+            f"{images.SMALLEST_SIDE} to {MOST_TILE} pixels"
+        )
     source = open_source(spec)
     if not isinstance(source, FolderSource):
         raise ks.UserError(f"{spec} is prepared already; train on it as it is")
-    with _progress() as bar:
-        task = bar.add_task("preparing", total=len(source))
-        count = prepare(
-            source,
-            output,
-            Storage(tile, bits, compress),
-            progress=lambda records: bar.advance(task, records),
-        )
+    claim_folder(output, [folder_of(spec)])
+    with Bar("preparing records:") as bar:
+        done = 0
+
+        def advance(records: int) -> None:
+            nonlocal done
+            done += records
+            bar.tell(done, len(source))
+
+        count = prepare(source, output, Storage(tile, bits, compress), progress=advance)
     out.print(f"{escape(str(output))}: {count} records, open it as prepared:{output}")
 
 
@@ -99,15 +102,27 @@ def prepare(
 def show(
     spec: Spec,
     output: Annotated[Path, typer.Option("-o", "--output", help="An image file.")],
-    count: Annotated[int, typer.Option(min=1, help="Examples.")] = 4,
-    crop: Annotated[int, typer.Option(min=16, help="Pixels a side.")] = 256,
-    augment: Annotated[bool, typer.Option(help="Flips and quarter turns.")] = True,
-    seed: Annotated[int, typer.Option(min=0, help="Of the random crops.")] = 0,
+    count: Annotated[
+        int, typer.Option(min=1, max=100, help="How many examples, a row each.")
+    ] = 4,
+    crop: Annotated[
+        int,
+        typer.Option(
+            min=16, max=4096, help="The side of the crops, in pixels, as in training."
+        ),
+    ] = 256,
+    augment: Annotated[
+        bool,
+        typer.Option(help="Flip and turn the crops at random, as training does."),
+    ] = True,
+    seed: Seed = 0,
+    overwrite: Overwrite = False,
 ) -> None:
     """Put what the network will see on one page, with the kernels that are known."""
     from kernel_space_jax.datasets.preview import examples, sheet
 
     images.check_suffix(output)
+    claim([output], [folder_of(spec)], overwrite=overwrite)
     source = open_source(spec)
     shown = examples(source, count=count, crop=crop, augment=augment, seed=seed)
     ks.write(output, ks.Photo(sheet(shown)))

@@ -8,12 +8,14 @@ from typing import Annotated
 
 import typer
 from rich.markup import escape
-from rich.progress import Progress
 
 import kernel_space_jax as ks
 from kernel_space_jax import weights
 from kernel_space_jax.cli.app import app, err, out
+from kernel_space_jax.cli.outputs import Overwrite, claim, claim_folder, folder_of
+from kernel_space_jax.cli.progress import Bar
 from kernel_space_jax.deblur import methods
+from kernel_space_jax.errors import unknown
 
 Data = Annotated[
     str, typer.Option("--data", help="The data set, NAME:PATH?option=value.")
@@ -36,6 +38,10 @@ Results = Annotated[
     list[str] | None,
     typer.Option("--results", help="Results of any program, [LABEL=]FOLDER."),
 ]
+
+
+# What a run writes into its folder, beside images and kernels.
+RUN_FILES = ("rows.jsonl", "scores.csv", "summary.json", "table.md")
 
 
 @app.command()
@@ -62,7 +68,8 @@ def evaluate(
         Path | None, typer.Option(help="A weight file of LPIPS, for --also lpips.")
     ] = None,
     limit: Annotated[
-        int | None, typer.Option(min=1, help="Only the first images.")
+        int | None,
+        typer.Option(min=1, max=10**9, help="Only so many images, the first."),
     ] = None,
     published: Annotated[
         str, typer.Option(help="Show the published rows of this layout of data.")
@@ -84,6 +91,7 @@ def evaluate(
     after an interruption, or with one more method: it goes on where it was.
     """
     # Slow to import, and no other verb needs it.
+    from kernel_space_jax.datasets.layouts import LAYOUTS
     from kernel_space_jax.evaluation import Method, Settings
     from kernel_space_jax.evaluation import evaluate as run
     from kernel_space_jax.evaluation.curves import write_sweep
@@ -103,20 +111,26 @@ def evaluate(
             "nothing to evaluate; give --method, --weights or --results, such as "
             "--method blurry"
         )
+    if published and published not in LAYOUTS:
+        raise unknown("layout", published, LAYOUTS)
     kinds = tuple(sweep.split(",")) if sweep else ()
     settings = Settings(
         data, protocol or "", tuple(also or ()), limit, kinds, published
     )
     folder = output or Path("evaluations") / data.partition(":")[0]
-    with Progress(console=err, transient=True) as bar:
-        task = bar.add_task("evaluating", total=None)
+    sources = [folder_of(data), *(_folder(result) for result in results or [])]
+    claim_folder(folder, sources)
+    if not (folder / "run.json").exists():
+        claim([folder / name for name in RUN_FILES], overwrite=None)
+    _check_table(table)
+    with Bar("evaluating images:") as bar:
         found = run(
             folder,
             settings,
             make,
             perceptual=weights.load(lpips) if lpips else None,
             keep_images=images,
-            tell=lambda done, total: bar.update(task, completed=done, total=total),
+            tell=bar.tell,
         )
     if title is None:
         names = dict.fromkeys([found.protocol.name, data.partition(":")[0]])
@@ -144,9 +158,13 @@ def blur_swap(
     pairs: Annotated[str, typer.Option("--train", help="Pairs to learn, NAME:PATH.")],
     test: Annotated[str, typer.Option(help="Pairs of other scenes, NAME:PATH.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder of the run.")],
-    config: Annotated[Path, typer.Option(help="Of a restorer.")] = Path(
-        "configs/restorer.py"
-    ),
+    config: Annotated[
+        Path,
+        typer.Option(
+            help="The config of a restorer, a file or the name of one that comes with "
+            "the package."
+        ),
+    ] = Path("restorer"),
     weight_file: Annotated[
         Path, typer.Option("--weights", help="Of the kernel space that moves blur.")
     ] = Path("kernel-space"),
@@ -169,6 +187,12 @@ def blur_swap(
     from kernel_space_jax.experiments.blur_swap import blur_swap as run
     from kernel_space_jax.training.config import load_config
 
+    claim_folder(output, [folder_of(pairs), folder_of(test)])
+    if output.exists() and any(output.iterdir()) and not (output / "swapped").exists():
+        raise ks.UserError(
+            f"{output} holds something other than such a run; give a new folder with -o"
+        )
+    _check_table(table)
     # What Orbax logs in pages, the error says in a sentence.
     logging.set_verbosity(logging.FATAL)
     found = run(
@@ -195,6 +219,7 @@ def report(
     images: Annotated[
         int, typer.Option(min=2, help="The most images to show of a run.")
     ] = 40,
+    overwrite: Overwrite = False,
 ) -> None:
     """Put runs on one page: sliders, kernels, curves, tables; worst and best first.
 
@@ -202,11 +227,31 @@ def report(
     """
     from kernel_space_jax.evaluation.report import write_report
 
-    with Progress(console=err, transient=True) as bar:
-        task = bar.add_task("writing", total=None)
-        tell = lambda done, total: bar.update(task, completed=done, total=total)
-        page = write_report(runs, output, title=title, most=images, tell=tell)
+    for run in runs:
+        if run.is_dir() and output.exists() and output.samefile(run):
+            raise ks.UserError(
+                f"{output} is one of the runs; give another folder with -o"
+            )
+    claim_folder(output)
+    claim([output / "index.html"], overwrite=overwrite)
+    with Bar("writing images:") as bar:
+        page = write_report(runs, output, title=title, most=images, tell=bar.tell)
     out.print(escape(str(page)))
+
+
+def _folder(result: str) -> Path:
+    """The folder of [LABEL=]FOLDER."""
+    return Path(result.rpartition("=")[2])
+
+
+def _check_table(table: Path | None) -> None:
+    """A `UserError` unless a table can be put into that file."""
+    if table is None:
+        return
+    if table.suffix.lower() not in (".md", ".markdown"):
+        raise ks.UserError(f"--table {table} is not Markdown; give a file NAME.md")
+    # The rest of the page stays as it is.
+    claim([table], overwrite=True)
 
 
 def _command() -> str:

@@ -7,7 +7,11 @@ import typer
 from rich.markup import escape
 
 from kernel_space_jax.cli.app import app, err, out
+from kernel_space_jax.cli.outputs import Overwrite, claim
+from kernel_space_jax.errors import unknown
 
+# What JAX calls the machines that a program can be written for.
+PLATFORMS = ("cpu", "cuda", "rocm", "tpu")
 Workdir = Annotated[Path, typer.Option(help="Checkpoints, log, curves, pictures.")]
 
 
@@ -54,7 +58,10 @@ def export(
     workdir: Annotated[Path, typer.Argument(help="Of a training run.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="The file to write.")],
     step: Annotated[
-        int | None, typer.Option(help="Of which checkpoint; the best by default.")
+        int | None,
+        typer.Option(
+            min=1, help="The step of the checkpoint to take; without it the best."
+        ),
     ] = None,
     network: Annotated[
         str | None,
@@ -64,8 +71,11 @@ def export(
     half: Annotated[
         bool, typer.Option("--half", help="Store numbers in 16 bits: half the size.")
     ] = False,
+    overwrite: Overwrite = False,
 ) -> None:
     """Take the trained network out of a work directory, as one weight file."""
+    own = [workdir / name for name in ("config.json", "metrics.jsonl", "checkpoints")]
+    claim([output], own, overwrite=overwrite)
     from kernel_space_jax.training.export import export_weights
 
     made = export_weights(
@@ -87,14 +97,25 @@ def export_program(
         str | None,
         typer.Argument(help="Of a kernel space, blur or extract; a restorer has none."),
     ] = None,
-    size: Annotated[int, typer.Option(help="Pixels a side of the images.")] = 256,
-    platforms: Annotated[str, typer.Option(help="Any of cpu,cuda,tpu.")] = "cpu",
+    size: Annotated[
+        int,
+        typer.Option(
+            min=16, max=4096, help="The side of the images that it takes, in pixels."
+        ),
+    ] = 256,
+    platforms: Annotated[
+        str, typer.Option(help=f"Where it shall run, any of {','.join(PLATFORMS)}.")
+    ] = "cpu",
+    overwrite: Overwrite = False,
 ) -> None:
     """Write a network with its weights as StableHLO, to run without this package."""
     from kernel_space_jax.training.export import export_stablehlo
 
-    count = export_stablehlo(
-        file, method, output, size=size, platforms=platforms.split(",")
-    )
+    names = platforms.split(",")
+    for name in names:
+        if name not in PLATFORMS:
+            raise unknown("platform", name, PLATFORMS)
+    claim([output], [file], overwrite=overwrite)
+    count = export_stablehlo(file, method, output, size=size, platforms=names)
     what = f"{method}, " if method else ""
     out.print(f"{escape(str(output))}: {what}{count:,} bytes")

@@ -9,7 +9,7 @@ from rich.markup import escape
 
 from kernel_space_jax import weights
 from kernel_space_jax.cli.app import app, out
-from kernel_space_jax.errors import UserError
+from kernel_space_jax.cli.outputs import Overwrite, claim
 from kernel_space_jax.weights.options import parsed
 from kernel_space_jax.weights.readers import files_of
 
@@ -40,11 +40,11 @@ def import_weights(
     ] = None,
     origin: Annotated[str, typer.Option(help="Where the weights come from.")] = "",
     licence: Annotated[str, typer.Option(help="Their licence.")] = "unknown",
+    overwrite: Overwrite = False,
 ) -> None:
     """Turn the authors' checkpoint of a network into a weight file of ours."""
     options = parsed([*(option or []), *([f"padding={padding}"] if padding else [])])
-    if output.resolve() in (source.resolve() for source in files_of(file)):
-        raise UserError(f"{output} is the file to read; give another one with -o")
+    claim([output], [file, *files_of(file)], overwrite=overwrite)
     (module, variables), wrapper = weights.import_file(arch, file, **options)
     digest = weights.write(
         output, module, variables, origin=origin or file.name, licence=licence

@@ -4,10 +4,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kernel_space_jax import images
 from kernel_space_jax.datasets.crops import read_crop, turn
 from kernel_space_jax.datasets.plan import make_plan
 from kernel_space_jax.datasets.source import Part, Source, as_colour
+from kernel_space_jax.drawing import kernel_picture
+from kernel_space_jax.sheets import contact_sheet, stack
 
 
 class Example(NamedTuple):
@@ -52,14 +53,8 @@ def sheet(shown: list[Example]) -> np.ndarray:
     for example in shown:
         pictures: dict[str, np.ndarray] = {**example.parts}
         if example.kernel is not None:
-            pictures["kernel"] = example.kernel[..., None] / example.kernel.max()
+            pictures["kernel"] = kernel_picture(example.kernel)
         first, *others = pictures
         captions = [f"{example.name}: {first}", *others]
-        rows.append(images.contact_sheet(list(pictures.values()), captions))
-    width = max(row.shape[1] for row in rows)
-    gap = np.ones((images.GAP, width, 3), np.float32)
-    filled = [
-        np.pad(row, ((0, 0), (0, width - row.shape[1]), (0, 0)), constant_values=1.0)
-        for row in rows
-    ]
-    return np.concatenate([part for row in filled for part in (gap, row)][1:])
+        rows.append(contact_sheet(list(pictures.values()), captions))
+    return stack(rows)

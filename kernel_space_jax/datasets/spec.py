@@ -8,7 +8,8 @@ from typing import NamedTuple
 from kernel_space_jax.datasets.entry import Entry, Found
 from kernel_space_jax.datasets.layouts import LAYOUTS
 from kernel_space_jax.datasets.source import PARTS, FolderSource, Source
-from kernel_space_jax.errors import UserError
+from kernel_space_jax.errors import UserError, nearest
+from kernel_space_jax.images import SMALLEST_SIDE
 
 # Options of every data set: a split; one half of the pairs; a size to resize to.
 COMMON = ("split", "keep", "resize")
@@ -27,22 +28,41 @@ class Spec(NamedTuple):
 def parse(text: str) -> Spec:
     """The parts of a spec; a `UserError` if the name or an option is unknown."""
     layout, colon, rest = text.partition(":")
-    if not colon or layout not in (*LAYOUTS, PREPARED):
+    names = [*LAYOUTS, PREPARED]
+    if not colon or layout not in names:
+        near = nearest(layout, names) if colon else ""
         raise UserError(
-            f"{text} does not name a data set; write NAME:PATH, where NAME is one of "
-            f"{', '.join(LAYOUTS)}, {PREPARED}"
+            f"{text} does not name a data set{near}; write NAME:PATH, where NAME is "
+            f"one of {', '.join(names)}"
         )
-    path, _, query = rest.partition("?")
-    pairs = [part.partition("=") for part in query.split("&") if part]
-    options = {key: value for key, _, value in pairs}
+    path, asks, query = rest.partition("?")
+    if not path:
+        raise UserError(f"{text} has no path; write {layout}:PATH")
     known = _options(layout)
-    for key in options:
+    options: dict[str, str] = {}
+    for part in query.split("&") if asks else []:
+        key, _, value = part.partition("=")
+        if not (key and value):
+            raise UserError(f"{text}: {part!r} is not option=value")
         if key not in known:
-            has = ", ".join(known)
-            raise UserError(f"{text}: {layout} has no option {key!r}; it has {has}")
+            raise UserError(
+                f"{text}: {layout} has no option {key!r}{nearest(key, known)}; it has "
+                f"{', '.join(known)}"
+            )
+        if key in options:
+            raise UserError(f"{text}: {key} is given twice")
+        options[key] = value
+    _size(options.get("resize"))
     if options.get("keep", "sharp") not in PARTS:
         raise UserError(f"{text}: say keep=blurry or keep=sharp")
     return Spec(text, layout, Path(path).expanduser(), options)
+
+
+def absolute(text: str) -> str:
+    """The same spec, with a path that does not depend on the current folder."""
+    spec = parse(text)
+    _, asks, query = text.partition("?")
+    return f"{spec.layout}:{spec.root.absolute()}{asks}{query}"
 
 
 def _options(layout: str) -> list[str]:
@@ -112,15 +132,19 @@ def open_source(spec: str, split: str | None = None) -> Source:
             f"{problems[0]}{more}; mend or remove the files, "
             f"`kernel-space data check '{spec}'` lists all"
         )
-    return FolderSource(parsed.layout, spec, entries, _size(parsed))
+    size = _size(parsed.options.get("resize"))
+    return FolderSource(parsed.layout, spec, entries, size)
 
 
-def _size(spec: Spec) -> tuple[int, int] | int | None:
+def _size(text: str | None) -> tuple[int, int] | int | None:
     """`resize=512`, the shorter side, or `resize=640x360`, width and height."""
-    text = spec.options.get("resize")
     if text is None:
         return None
-    parts = re.fullmatch(r"(\d+)(?:x(\d+))?", text)
-    if not parts or "0" in parts.groups():
-        raise UserError(f"resize={text} is not a size; say resize=512 or 640x360")
-    return (int(parts[1]), int(parts[2])) if parts[2] else int(parts[1])
+    parts = re.fullmatch(r"([0-9]{2,5})(?:x([0-9]{2,5}))?", text)
+    sides = [int(side) for side in parts.groups() if side] if parts else []
+    if not sides or min(sides) < SMALLEST_SIDE:
+        raise UserError(
+            f"resize={text} is not a size; say resize=512 or 640x360, with sides from "
+            f"{SMALLEST_SIDE} pixels"
+        )
+    return (sides[0], sides[1]) if len(sides) == 2 else sides[0]

@@ -4,8 +4,10 @@
 its kernel, and harms the photo where not. It cannot tell these cases apart, but the
 judge can: it is asked about map's kernel beside many others, at each place. Where it is
 not sure two other parts of the photo are asked: if the same kernel is found in them, it
-is right. The judge knows photos in colour; a grey one, which may as well come straight
-from a sensor, is map's.
+is right. A photo in which `map` finds no blur may still have some in places, or one too
+large for `map`: `basis` looks at it, and leaves a sharp photo nearly as it is. The
+judge knows photos in colour; a grey one, which may as well come straight from a sensor,
+is map's.
 """
 
 from itertools import combinations
@@ -41,18 +43,27 @@ def deblur_automatically(
     tile: int = TILE,
     tell: Tell = silent,
 ) -> Deblurred:
-    """The sharp image behind a photo, by `map` or by `basis`.
+    """The sharp image behind a photo, by `map` or by `basis`, as its `method` says.
 
     The weights are those of a Mender or a Judge. A `kernel_size` asks for one kernel.
     """
     if kernel_size is not None or photo.channels == 1:
-        return deblur_uniform(photo, kernel_size=kernel_size, tile=tile, tell=tell)
+        found = deblur_uniform(photo, kernel_size=kernel_size, tile=tile, tell=tell)
+        return found._replace(method="map")
     field = judged(photo.middle(tile), network)
-    h, share = field.kernels[0, -1], share_of_map(field)
+    h = field.kernels[0, -1]
+    if _is_everywhere(photo, h, share_of_map(field)):
+        return undo(photo, h, tile=tile, tell=tell)._replace(method="map")
+    found = deblur_per_pixel(photo, network=network, first=field, tile=tile, tell=tell)
+    return found._replace(method="basis")
+
+
+def _is_everywhere(photo: View, h: Array, share: Array) -> bool:
+    """Whether h (size, size), likeliest for a part of the photo, blurred all of it."""
+    if h.max() == 1:
+        return False
     unsure = SOMEWHERE < share <= EVERYWHERE
-    if share > EVERYWHERE or (unsure and likeness(photo, h) > ALIKE):
-        return undo(photo, h, tile=tile, tell=tell)
-    return deblur_per_pixel(photo, network=network, first=field, tile=tile, tell=tell)
+    return bool(share > EVERYWHERE or (unsure and likeness(photo, h) > ALIKE))
 
 
 def likeness(photo: View, h: Array) -> float:

@@ -5,9 +5,10 @@ photo. For uniform blur that kernel is nearer to the truth than any fixed candid
 where it is wrong, its score is low. A two-headed network computes kernels itself.
 """
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from kernel_space_jax.deblur.network import apply
 from kernel_space_jax.deblur.uniform import kernel_of_middle
@@ -29,10 +30,10 @@ BELIEVED = 0.7
 LEAST_KERNEL = 1e-6
 
 
-def find_field(
-    photo: np.ndarray, network: Weights, gamma: float = GAMMA
-) -> KernelField:
-    """How each pixel of a photo (H, W, C) was blurred: a field for a batch of one.
+def find_field(photo: Any, network: Weights, gamma: float = GAMMA) -> KernelField:
+    """How each pixel of a photo was blurred: a field for a batch of one.
+
+    The photo is of any kind that `pixels.as_pixels` takes.
 
     With a judge the last kernel is that of `map`. Its mask is zero unless it is the
     likeliest widely (`believed`).

@@ -9,6 +9,7 @@ is added by `METHODS[name] = Method(...)`. Each preset of the restorer networks
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import cache, partial
+from numbers import Integral, Real
 from typing import Any
 
 from kernel_space_jax.deblur.automatic import deblur_automatically
@@ -24,7 +25,7 @@ from kernel_space_jax.deblur.per_pixel import SOLVERS, deblur_per_pixel, find_so
 from kernel_space_jax.deblur.result import TILE
 from kernel_space_jax.deblur.row import Method, Option, Shape
 from kernel_space_jax.deblur.uniform import LOCAL_SIDE, deblur_locally, deblur_uniform
-from kernel_space_jax.errors import UserError
+from kernel_space_jax.errors import UserError, nearest, unknown
 from kernel_space_jax.models.kernel_space import KernelSpace
 from kernel_space_jax.models.per_pixel.judge import Judge
 from kernel_space_jax.models.per_pixel.mender import Mender
@@ -36,7 +37,17 @@ from kernel_space_jax.solvers.search.blind_search import Nested
 from kernel_space_jax.weights import Weights, load
 
 DEFAULT = "auto"
-LEAST_GAMMA, LEAST_TILE = 0.1, 64
+LEAST_GAMMA, MOST_GAMMA = 0.1, 10.0
+LEAST_TILE, MOST_TILE = 64, 2**16
+MOST_SEED = 2**32 - 1
+# What a value of each type of option is called, and looks like.
+KINDS: dict[Any, tuple[str, type]] = {
+    int: ("a whole number", Integral),
+    float: ("a number", Real),
+    str: ("a name", str),
+    bool: ("True or False", bool),
+    Weights: ("weights, as kernel_space_jax.load gives them", Weights),
+}
 
 # What options may be.
 
@@ -51,12 +62,12 @@ def fits_photo(kernel_size: int, shape: Shape) -> None:
         )
 
 
-def at_least(least: float, what: str) -> Callable[[Any, Shape], None]:
-    """No less than this."""
+def between(least: float, most: float, what: str) -> Callable[[Any, Shape], None]:
+    """No less and no more than these."""
 
     def check(value: float, shape: Shape) -> None:
-        if not value >= least:
-            raise UserError(f"{what} is {value}; give {least} or more")
+        if not least <= value <= most:
+            raise UserError(f"{what} is {value}; give a value from {least} to {most}")
 
     return check
 
@@ -83,49 +94,65 @@ def of_vgg(vgg: Weights, shape: Shape) -> None:
 KERNEL_SIZE = Option(
     "kernel_size",
     int,
-    "The kernel's largest side; the best of several if none is given.",
+    "The largest side of the kernel, an odd number of pixels. Give it if you know how "
+    "far the blur reaches; without it several sizes are tried.",
     check=fits_photo,
 )
 CAMERA = Option(
     "gamma",
     float,
-    f"Of the camera, 1 for linear photos; else {GAMMA}, but 1 of a grey photo.",
-    check=at_least(LEAST_GAMMA, "gamma"),
+    "How the camera made numbers of light: light = number^gamma. Give 1 for a photo "
+    f"that was not processed for a screen. Without it {GAMMA}, but 1 for a grey photo; "
+    f"of basis always {GAMMA}.",
+    check=between(LEAST_GAMMA, MOST_GAMMA, "gamma"),
 )
 # Networks of per-pixel kernels have learned from cameras' photos, in colour and grey.
-ANY_CAMERA = replace(
-    CAMERA, help=f"Of the camera, 1 for linear photos; else {GAMMA}.", default=GAMMA
-)
+ANY_CAMERA = replace(CAMERA, default=GAMMA)
 TILING = Option(
     "tile",
     int,
-    "Larger photos are cut to this, and blended.",
+    "Photos with more pixels a side than this are cut into tiles, which are blended. "
+    "Give less if memory is short.",
     TILE,
-    check=at_least(LEAST_TILE, "tile"),
+    check=between(LEAST_TILE, MOST_TILE, "tile"),
 )
 SOLVER = Option(
     "solver",
     str,
-    f"How x is found, {' or '.join(SOLVERS)}; else as the weights have learned, or by "
-    "half-quadratic.",
+    "How the sharp image is found once the kernels are known, "
+    f"{' or '.join(SOLVERS)}; without it what the network was trained with.",
     check=known_solver,
 )
 SATURATES = Option(
     "saturates",
     bool,
-    "Clipped pixels say only that they are bright.",
+    "Clipped (white) pixels count as at least that bright. Turn it off if the white "
+    "areas of the photo are no brighter than white.",
     True,
     flag="--saturation/--no-saturation",
 )
 PRESET = Option(
     "preset",
     str,
-    f"The cost of the search, {', '.join(presets.PRESETS)}.",
+    f"How long the search takes, {', '.join(presets.PRESETS)}: 5000 steps of large "
+    "networks as in the papers, 1500 of smaller ones, or 400 for a first look.",
     "quick",
     check=known_preset,
 )
-SEED = Option("seed", int, "Of the networks of the search.", 0)
-VGG = Option("vgg", Weights, "VGG19, for the published data term.", check=of_vgg)
+SEED = Option(
+    "seed",
+    int,
+    "The random start of the search: the same number gives the same result.",
+    0,
+    check=between(0, MOST_SEED, "seed"),
+)
+VGG = Option(
+    "vgg",
+    Weights,
+    "A weight file of VGG19, to compare photos by its features as the paper does; "
+    "without it by their pixels and their structure.",
+    check=of_vgg,
+)
 WATCH = Option("watch", Watch, "Sees the search a few times.", unwatched)
 
 # The methods.
@@ -137,22 +164,27 @@ METHODS: dict[str, Method] = {
     for row in (
         Method(
             "auto",
-            "map where one kernel explains the photo, else basis",
+            "does as map if one kernel explains the whole photo, else as basis",
             deblur_automatically,
             ONE_KERNEL,
             (Mender, Judge),
             "mender",
         ),
-        Method("map", "one kernel for the whole photo", deblur_uniform, ONE_KERNEL),
+        Method(
+            "map",
+            "finds one kernel for the whole photo: right for camera shake",
+            deblur_uniform,
+            ONE_KERNEL,
+        ),
         Method(
             "map-local",
-            "one kernel for each tile of the photo",
+            "finds one kernel for each tile of the photo",
             deblur_locally,
             (KERNEL_SIZE, CAMERA, replace(TILING, default=LOCAL_SIDE)),
         ),
         Method(
             "basis",
-            "a kernel for each pixel, found by a network",
+            "finds a kernel for each pixel with a network: right for moving things",
             deblur_per_pixel,
             (SOLVER, SATURATES, ANY_CAMERA, TILING),
             FINDERS,
@@ -160,21 +192,21 @@ METHODS: dict[str, Method] = {
         ),
         Method(
             "selfdeblur",
-            "x and one kernel searched with networks for both (Ren 2020)",
+            "searches the sharp image and one kernel, a network for each (Ren 2020)",
             partial(search_kernels, make=presets.self_deblur),
             (*SEARCHED, TILING),
             together=True,
         ),
         Method(
             "pixel-kernel",
-            "the same search with a kernel of free pixels",
+            "the same search, with the pixels of the kernel themselves",
             partial(search_kernels, make=presets.pixel_kernel),
             (*SEARCHED, TILING),
             together=True,
         ),
         Method(
             "kernel-space",
-            "x and a code of a learned space searched together (Tran 2021)",
+            "searches the sharp image and a code of a learned blur (Tran 2021)",
             search_codes,
             (*SEARCHED, VGG),
             (KernelSpace,),
@@ -183,7 +215,7 @@ METHODS: dict[str, Method] = {
         ),
         Method(
             "nested",
-            "the search of the code inside that of x (Tran 2021)",
+            "the same, the code anew at each step of the image (Tran 2021)",
             partial(search_codes, nested=Nested()),
             (*SEARCHED, VGG),
             (KernelSpace,),
@@ -195,27 +227,35 @@ METHODS: dict[str, Method] = {
 
 
 def table() -> dict[str, Method]:
-    """All methods by name: `METHODS`, and a row for each preset of the restorers."""
-    restorers = {
-        name: Method(
+    """All methods by name: `METHODS`, and rows for the restorers.
+
+    A network has a row for each of its presets, and one for weights of any size.
+    """
+    by_network = partial(
+        Method, run=deblur_by_network, options=(TILING,), together=True
+    )
+    presets = {
+        name: by_network(
             name,
             preset.says,
-            deblur_by_network,
-            (TILING,),
-            (NETWORKS[preset.network],),
-            together=True,
+            networks=(NETWORKS[preset.network],),
             fits=partial(check_preset, name),
         )
         for name, preset in PRESETS.items()
+        if name not in NETWORKS
     }
-    return {**METHODS, **restorers}
+    networks = {
+        name: by_network(name, f"a {name} network of any size", networks=(kind,))
+        for name, kind in NETWORKS.items()
+    }
+    return {**METHODS, **presets, **networks}
 
 
 def find_method(name: str) -> Method:
     """The row of a name."""
     rows = table()
     if name not in rows:
-        raise UserError(f"there is no method '{name}'; choose one of {', '.join(rows)}")
+        raise unknown("method", name, rows)
     return rows[name]
 
 
@@ -237,7 +277,11 @@ def refuse_lacking(
         having = with_option(name)
         own = ", ".join(option.name for option in method.options) or "none"
         if not having:
-            raise UserError(f"no method has the option {name}; {method.name} has {own}")
+            names = [option.name for row in table().values() for option in row.options]
+            raise UserError(
+                f"no method has the option {name}{nearest(name, names)}; "
+                f"{method.name} has {own}"
+            )
         called = having[0].option(name).flags.split("/")[0] if flags else name
         names = _either([row.name for row in having])
         raise UserError(
@@ -256,9 +300,18 @@ def settle(method: Method, given: Mapping[str, Any], shape: Shape) -> dict[str, 
         value = given.get(option.name)
         value = option.default if value is None else value
         if value is not None:
+            _check_kind(option, value)
             option.check(value, shape)
         options[option.name] = value
     return options
+
+
+def _check_kind(option: Option, value: Any) -> None:
+    """A `UserError` where a value is of another type than the option."""
+    says, kind = KINDS.get(option.kind, ("", object))
+    of_kind = isinstance(value, kind) and (kind is bool or not isinstance(value, bool))
+    if not of_kind:
+        raise UserError(f"{option.name} is {value!r}; give {says}")
 
 
 def network_of(method: Method, given: Weights | None = None) -> Weights | None:

@@ -16,7 +16,7 @@ from kernel_space_jax.deblur.grid import cells_of, join_grid
 from kernel_space_jax.deblur.network import apply
 from kernel_space_jax.deblur.result import OVERLAP, TILE, Deblurred, Tell, silent
 from kernel_space_jax.deblur.view import View
-from kernel_space_jax.errors import UserError
+from kernel_space_jax.errors import unknown
 from kernel_space_jax.models.per_pixel.mender import Mender
 from kernel_space_jax.operators import KernelField
 from kernel_space_jax.operators.light import in_grey
@@ -110,7 +110,5 @@ def solved(
 def find_solver(name: str) -> Callable[..., Restoration]:
     """The non-blind solver of a name."""
     if name not in SOLVERS:
-        raise UserError(
-            f"there is no solver '{name}'; choose one of {', '.join(SOLVERS)}"
-        )
+        raise unknown("solver", name, SOLVERS)
     return SOLVERS[name]

@@ -2,14 +2,15 @@
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from kernel_space_jax.errors import UserError
 from kernel_space_jax.images import match_channels
 from kernel_space_jax.operators.camera import GAMMA
+from kernel_space_jax.pixels import as_pixels
 from kernel_space_jax.solvers.tiles import Tile
 
 
@@ -58,20 +59,13 @@ class View:
         return [View(half, self.gamma) for half in np.array_split(self.y, 2, axis=1)]
 
 
-def prepare(photo: np.ndarray, gamma: float | None = None) -> View:
-    """The view of a photo (H, W, C) in [0, 1], or a `UserError` where it is none.
+def prepare(photo: Any, gamma: float | None = None) -> View:
+    """The view of a photo, of any kind that `as_pixels` takes.
 
     `gamma` is the camera's; by default that of a usual one for a photo in colour, and 1
     for a grey photo, which may come straight from a sensor.
     """
-    if photo.ndim != 3:
-        raise UserError(
-            f"a photo has the shape (H, W, C), not {photo.shape}; add an axis for its "
-            "channels"
-        )
-    if not np.isfinite(photo).all():
-        raise UserError("the photo has values that are no numbers")
-    y = match_channels(np.asarray(photo, np.float32), 1 if photo.shape[-1] < 3 else 3)
+    y = as_pixels(photo)
     if gamma is None:
         gamma = GAMMA if y.shape[-1] == 3 else 1.0
     return View(y, gamma)

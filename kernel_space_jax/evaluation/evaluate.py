@@ -6,7 +6,8 @@ from pathlib import Path
 
 from kernel_space_jax import metrics
 from kernel_space_jax.datasets import Record, open_source
-from kernel_space_jax.errors import UserError
+from kernel_space_jax.datasets.spec import absolute
+from kernel_space_jax.errors import UserError, unknown
 from kernel_space_jax.evaluation.methods import Method
 from kernel_space_jax.evaluation.protocol import Problems, Protocol, Restored, Score
 from kernel_space_jax.evaluation.protocols import find_protocol
@@ -64,6 +65,7 @@ def evaluate(
     `make_methods` is given the names of the images. A folder that holds a run of the
     same data and protocol goes on, and its methods stay in the table.
     """
+    settings = replace(settings, data=absolute(settings.data))
     if "lpips" in settings.also and perceptual is None:
         raise UserError("LPIPS needs weights; give them with --lpips")
     run = open_run(settings, perceptual)
@@ -106,9 +108,7 @@ def with_also(
     """The protocol with more columns, of the names in `ALSO`."""
     for name in also:
         if name not in ALSO:
-            raise UserError(
-                f"there is no score '{name}'; --also takes {', '.join(ALSO)}"
-            )
+            raise unknown("score", name, ALSO)
     functions = {
         "ssim-3d": metrics.ssim_3d,
         "ms-ssim": metrics.ms_ssim,

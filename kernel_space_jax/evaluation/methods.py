@@ -22,7 +22,7 @@ from kernel_space_jax.deblur.by_network import deblur_by_network
 from kernel_space_jax.deblur.field import FINDERS
 from kernel_space_jax.deblur.methods import find_method, network_of, shipped, table
 from kernel_space_jax.deblur.view import prepare
-from kernel_space_jax.errors import UserError
+from kernel_space_jax.errors import UserError, unknown
 from kernel_space_jax.evaluation.protocol import Restored
 from kernel_space_jax.evaluation.protocols.common import truth
 from kernel_space_jax.images import match_channels
@@ -219,8 +219,7 @@ def named(name: str) -> Method:
     if name in table():
         # It ships no weights, and this says so.
         network_of(find_method(name))
-    choices = ", ".join([*made, *(row for row in table() if row not in made)])
-    raise UserError(f"there is no method '{name}'; choose one of {choices}")
+    raise unknown("method", name, [*made, *(row for row in table() if row not in made)])
 
 
 def chosen(names: Sequence[str], files: Sequence[Path]) -> list[Method]:

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from kernel_space_jax.datasets.spec import absolute
 from kernel_space_jax.errors import UserError
 from kernel_space_jax.files import write_whole
 
@@ -87,6 +88,7 @@ class Store:
         """Starts or goes on; a `UserError` if the folder holds another run."""
         if (self.folder / "run.json").exists():
             held = self.settings()
+            held = replace(held, data=absolute(held.data))
             for key, value in asdict(held).items():
                 if key != "methods" and value != getattr(settings, key):
                     raise UserError(

@@ -7,6 +7,7 @@ with one kernel and G its least-squares estimate: right for camera shake that is
 same everywhere, blind to blur that varies over the image.
 """
 
+import os
 from collections.abc import Iterable, Iterator
 from functools import partial
 from typing import Any
@@ -15,28 +16,32 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from PIL import Image
 
 from kernel_space_jax.errors import UserError
-from kernel_space_jax.images import match_channels
+from kernel_space_jax.images import Photo, match_channels
 from kernel_space_jax.models.kernel_space import KernelSpace
 from kernel_space_jax.operators import Learned, Operator, Uniform, uniform
+from kernel_space_jax.pixels import as_pixels
 from kernel_space_jax.weights import Weights
 
 DEFAULT_KERNEL_SIZE = 31
 
 
 def extract_blur(
-    sharp: np.ndarray,
-    blurry: np.ndarray,
+    sharp: Any,
+    blurry: Any,
     weights: Weights | None = None,
     *,
     kernel_size: int = DEFAULT_KERNEL_SIZE,
 ) -> tuple[Operator, Array]:
     """The operator F and the k with which F(sharp, k) is nearest to blurry.
 
-    Images are (H, W, C) in [0, 1] of one size. With `weights`, k is the mean code of
-    the kernel space (1, h, w, C); without, a pixel kernel (1, size, size).
+    Both are photos, as `pixels.as_pixels` takes them, of one size. With `weights`, k is
+    the mean code of the kernel space (1, h, w, C); without, a pixel kernel (1, size,
+    size).
     """
+    sharp, blurry = as_pixels(sharp), as_pixels(blurry)
     if sharp.shape[:2] != blurry.shape[:2]:
         raise UserError(
             f"the sharp image is {_size(sharp)} and the blurry one {_size(blurry)}; "
@@ -64,15 +69,24 @@ def extract_blur(
 
 
 def transfer(
-    operator: Operator, k: Array, targets: Iterable[np.ndarray]
+    operator: Operator, k: Array, targets: Iterable[Any]
 ) -> Iterator[np.ndarray]:
-    """F(x', k) of each target (H, W, C) in [0, 1], with its size and channels."""
-    for target in targets:
-        channels = target.shape[-1]
-        if isinstance(operator, Learned):
-            target = match_channels(target, 3)
-        blurry = np.asarray(_blur(operator, jnp.asarray(target)[None], k)[0])
-        yield match_channels(blurry, channels)
+    """F(x', k) of each target, a photo x' as `pixels.as_pixels` takes it.
+
+    Each comes back as float32 (H, W, 1 or 3) in [0, 1], of its size and colours.
+    """
+    one = isinstance(targets, str | os.PathLike | Photo | Image.Image)
+    if one or getattr(targets, "ndim", 4) < 4:
+        raise UserError(
+            "transfer takes a list of photos; put the photo in one: [photo]"
+        )
+    return (_blurred(operator, k, as_pixels(target)) for target in targets)
+
+
+def _blurred(operator: Operator, k: Array, target: np.ndarray) -> np.ndarray:
+    x = match_channels(target, 3) if isinstance(operator, Learned) else target
+    blurry = np.asarray(_blur(operator, jnp.asarray(x)[None], k)[0])
+    return match_channels(blurry, target.shape[-1])
 
 
 # Compiled once for a network and a size, however many pairs and targets follow.

@@ -15,9 +15,12 @@ from typing import Any, NamedTuple
 
 from ml_collections import ConfigDict
 
-from kernel_space_jax.errors import UserError
+from kernel_space_jax.errors import UserError, nearest, unknown
 from kernel_space_jax.training import optimisers
 from kernel_space_jax.training.task import Config, Task
+
+# The files of configs/, wherever the package is.
+SHIPPED = Path(__file__).parent.parent / "configs"
 
 
 class Row(NamedTuple):
@@ -111,7 +114,7 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     """
     file, _, word = str(path).partition(":")
     if not Path(file).is_file():
-        raise UserError(f"{file} does not exist; give a file of configs/")
+        file = _shipped(file)
     try:
         make = runpy.run_path(file)["get_config"]
         config = make(word) if word else make()
@@ -121,6 +124,20 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     for override in overrides:
         _override(config, override)
     return config.lock()
+
+
+def _shipped(file: str) -> str:
+    """A config that comes with the package: "configs/mender.py", or "mender"."""
+    shipped = {path.stem: path for path in sorted(SHIPPED.glob("*.py"))}
+    folder, name = Path(file).parent.name, Path(file).stem
+    if Path(file).is_dir():
+        raise UserError(f"{file} is a folder; give a config")
+    if name not in shipped or folder not in ("", "configs"):
+        raise UserError(
+            f"{file} does not exist{nearest(name, shipped)}; give a config, or one of "
+            f"those that come with the package, {', '.join(shipped)}"
+        )
+    return str(shipped[name])
 
 
 def _override(config: Config, word: str) -> None:
@@ -185,6 +202,6 @@ def build_task(config: Config, axis: str | None = None) -> Task:
 
 def _task(name: str) -> tuple[Any, dict[str, Any]]:
     if name not in TASKS:
-        raise UserError(f"task={name!r} is unknown; there are {', '.join(TASKS)}")
+        raise unknown("task", name, TASKS)
     row = TASKS[name]
     return import_module(row.module), row.fixed

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from kernel_space_jax import weights
-from kernel_space_jax.errors import UserError
+from kernel_space_jax.errors import UserError, unknown
 from kernel_space_jax.files import write_whole
 from kernel_space_jax.models.kernel_space import STRIDE, KernelSpace
 from kernel_space_jax.training.checkpoint import Checkpoints
@@ -93,8 +93,10 @@ def export_stablehlo(
         arguments.append(code if method == "blur" else images)
     if method is None and isinstance(module, KernelSpace):
         raise UserError("a kernel space has several methods; name blur or extract")
-    if method is not None and not callable(getattr(module, method, None)):
-        raise UserError(f"{type(module).__name__} has no method {method!r}")
+    own = [name for name, value in vars(type(module)).items() if callable(value)]
+    public = [name for name in own if name[0] != "_" and name != "setup"]
+    if method is not None and method not in public:
+        raise unknown("method of the network", method, public)
     call = jax.jit(lambda *args: module.apply(variables, *args, method=method))
     try:
         program = export.export(call, platforms=platforms)(*arguments)

@@ -19,7 +19,8 @@ import numpy as np
 from jax.experimental import multihost_utils
 
 from kernel_space_jax.errors import UserError
-from kernel_space_jax.images import Photo, contact_sheet, write
+from kernel_space_jax.images import Photo, write
+from kernel_space_jax.sheets import contact_sheet
 from kernel_space_jax.training.checkpoint import Checkpoints
 from kernel_space_jax.training.curves import draw_curves
 from kernel_space_jax.training.data import Feed
@@ -216,11 +217,8 @@ def _sheet(engine: Engine, run: Run) -> np.ndarray:
     batch = engine.place.batch(engine.validation[0])
     shown = jax.device_get(engine.pictures(run, batch))
     count = min(PICTURES, len(next(iter(shown.values()))))
-    rows = [
-        contact_sheet([images[i] for images in shown.values()], list(shown))
-        for i in range(count)
-    ]
-    return np.concatenate(rows)
+    pictures = [images[i] for i in range(count) for images in shown.values()]
+    return contact_sheet(pictures, [*shown] * count, columns=len(shown))
 
 
 def _asks(step: int, config: Config) -> bool:

@@ -12,6 +12,7 @@ import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
 
 from kernel_space_jax.errors import UserError
+from kernel_space_jax.pixels import to_numpy
 from kernel_space_jax.weights.files import Weights
 from kernel_space_jax.weights.networks import (
     Network,
@@ -21,7 +22,7 @@ from kernel_space_jax.weights.networks import (
 )
 from kernel_space_jax.weights.official import Names, Official, keys
 from kernel_space_jax.weights.options import checked
-from kernel_space_jax.weights.readers import array, read_tensors
+from kernel_space_jax.weights.readers import read_tensors
 from kernel_space_jax.weights.rules import (
     FAMILIES,
     IGNORED,
@@ -103,7 +104,7 @@ def _imported(
         )
     found, wrapper = unwrapped(how, tensors)
     ignored = re.compile(f"{how.ignored}|{IGNORED[how.family]}")
-    arrays = {k: array(v) for k, v in found.items() if not ignored.search(k)}
+    arrays = {k: to_numpy(v) for k, v in found.items() if not ignored.search(k)}
     shapes = {key: value.shape for key, value in arrays.items()}
     module = _module(arch, known, how.infer(shapes), options)
     expected = _expected(known.name, module, how.inputs(shapes))

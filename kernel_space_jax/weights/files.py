@@ -18,7 +18,7 @@ from flax.traverse_util import flatten_dict, unflatten_dict
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from kernel_space_jax.errors import UserError
+from kernel_space_jax.errors import UserError, nearest
 from kernel_space_jax.files import write_whole
 from kernel_space_jax.weights.networks import OLD_NAMES, network, network_name
 from kernel_space_jax.weights.options import stated
@@ -96,8 +96,13 @@ def load(path: str | Path) -> Weights:
 
 def _read(named: str | Path) -> tuple[dict[str, str], dict[str, np.ndarray]]:
     path = shipped().get(str(named), Path(named))
+    if path.is_dir():
+        raise UserError(f"{path} is a folder; give the path of a weight file")
     if not path.is_file():
-        raise UserError(f"{path} does not exist; give the path of a weight file")
+        raise UserError(
+            f"{path} does not exist{nearest(str(named), shipped())}; give the path of "
+            f"a weight file, or one of {', '.join(shipped())}"
+        )
     try:
         with safe_open(path, framework="numpy") as file:
             header: dict[str, str] = file.metadata() or {}  # type: ignore[assignment]

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import flax.linen as nn
 
-from kernel_space_jax.errors import UserError
+from kernel_space_jax.errors import UserError, unknown
 from kernel_space_jax.models import restorers
 from kernel_space_jax.models.kernel_space import KernelSpace
 from kernel_space_jax.models.lpips import LPIPS
@@ -57,8 +57,7 @@ def network(name: str) -> Network:
     if name in restorers.PRESETS:
         preset = restorers.PRESETS[name]
         return Network(preset.network, known[preset.network], preset.options)
-    names = ", ".join(sorted(known.keys() | restorers.PRESETS))
-    raise UserError(f"there is no architecture '{name}'; choose one of {names}")
+    raise unknown("architecture", name, sorted(known.keys() | restorers.PRESETS))
 
 
 def network_name(module: nn.Module) -> str:

@@ -17,6 +17,7 @@ import numpy as np
 from safetensors import safe_open
 
 from kernel_space_jax.errors import UserError
+from kernel_space_jax.pixels import to_numpy
 from kernel_space_jax.weights.rules import Family
 
 TENSORFLOW_FILE = r"\.(index|meta|data-\d{5}-of-\d{5})"
@@ -54,14 +55,6 @@ def files_of(path: Path) -> list[Path]:
     return list(prefix.parent.glob(f"{glob.escape(prefix.name)}.*"))
 
 
-def array(value: Any) -> np.ndarray:
-    """NumPy's array of an array or of a PyTorch tensor, which may be bfloat16."""
-    if hasattr(value, "detach"):
-        value = value.detach().cpu()
-        value = (value.float() if value.is_floating_point() else value).numpy()
-    return np.asarray(value)
-
-
 def _read_torch(path: Path) -> dict[str, np.ndarray]:
     try:
         import torch
@@ -71,7 +64,7 @@ def _read_torch(path: Path) -> dict[str, np.ndarray]:
         ) from None
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-        arrays = {key: array(value) for key, value in _tensors(content)}
+        arrays = {key: to_numpy(value) for key, value in _tensors(content)}
     except Exception:
         # torch raises a different error for each way of not being its file.
         if zipfile.is_zipfile(path):

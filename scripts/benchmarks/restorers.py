@@ -38,6 +38,8 @@ TWINS = ("nafnet",)
 SIZES = ["256x256", "1280x720"]
 # Larger ones take minutes a photo of the second size.
 LARGE = ("nafnet-32",)
+# Training takes crops of up to this many pixels; whole photos would fill the memory.
+CROP = 256 * 256
 RATE = 1e-4
 OUTPUTS, GRADIENTS = 1e-4, 1e-3
 
@@ -229,7 +231,7 @@ def restorers(
     json_file: JsonFile = None,
     write: Write = False,
 ) -> None:
-    """Restorers on one photo, and a training step at the first size: JAX, PyTorch.
+    """Restorers on one photo, and a training step on crops: JAX against PyTorch.
 
     Weights are random, the same on both sides; images are noise, in memory.
     """
@@ -252,10 +254,11 @@ def restorers(
         variables = _weights(module)
         entrants = module, variables, _rival(module, variables)
         usual = SIZES if name in LARGE else SIZES[:1]
-        for index, size in enumerate(sizes or usual):
-            pair = random.random((2, batch, *_pixels(size), 3), np.float32)
+        for size in sizes or usual:
+            shape = _pixels(size)
+            pair = random.random((2, batch, *shape, 3), np.float32)
             parts = {"forward": partial(_forward, *entrants, pair[0, :1])}
-            if index == 0:
+            if math.prod(shape) <= CROP:
                 parts["training step"] = partial(_step, *entrants, *pair)
             for part, prepare in parts.items():
                 calls, seconds, gigabytes, difference = prepare()

@@ -1,6 +1,6 @@
 """The protocols by name: one file each, joined by a line here."""
 
-from kernel_space_jax.errors import UserError
+from kernel_space_jax.errors import UserError, unknown
 from kernel_space_jax.evaluation.protocol import Protocol
 from kernel_space_jax.evaluation.protocols.aligned import ALIGNED
 from kernel_space_jax.evaluation.protocols.blur_swap import BLUR_SWAP
@@ -39,8 +39,7 @@ def find_protocol(name: str | None, layout: str) -> Protocol:
     """The protocol of a name, or the one that a data set of this layout calls for."""
     if name is not None:
         if name not in PROTOCOLS:
-            known = ", ".join(PROTOCOLS)
-            raise UserError(f"there is no protocol '{name}'; choose one of {known}")
+            raise unknown("protocol", name, PROTOCOLS)
         return PROTOCOLS[name]
     for protocol in PROTOCOLS.values():
         if layout in protocol.data:

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from kernel_space_jax.datasets import Record, Source
-from kernel_space_jax.errors import UserError
+from kernel_space_jax.errors import UserError, unknown
 from kernel_space_jax.evaluation.protocol import Problem, Problems, Protocol
 from kernel_space_jax.evaluation.protocols.common import truth
 from kernel_space_jax.evaluation.protocols.pairs import PSNR, SSIM, score
@@ -119,8 +119,7 @@ def sweep_protocol(kinds: tuple[str, ...], images: int | None = None) -> Protoco
     """The protocol of some of `SWEEPS`, by name, on the first images or on all."""
     for kind in kinds:
         if kind not in SWEEPS:
-            known = ", ".join(SWEEPS)
-            raise UserError(f"there is no sweep '{kind}'; choose among {known}")
+            raise unknown("sweep", kind, SWEEPS)
     return Protocol(
         "sweep",
         "PSNR and SSIM of sharp images under a synthetic camera shake; base: "

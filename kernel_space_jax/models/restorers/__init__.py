@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import flax.linen as nn
 
-from kernel_space_jax.errors import UserError
+from kernel_space_jax.errors import unknown
 from kernel_space_jax.models.restorers.compact import Compact
 from kernel_space_jax.models.restorers.nafnet import NAFNet
 
@@ -41,6 +41,5 @@ def restorer(name: str, **options: Any) -> nn.Module:
         preset = PRESETS[name]
         return NETWORKS[preset.network](**{**preset.options, **options})
     if name not in NETWORKS:
-        known = ", ".join(dict.fromkeys([*PRESETS, *NETWORKS]))
-        raise UserError(f"there is no restorer '{name}'; choose one of {known}")
+        raise unknown("restorer", name, dict.fromkeys([*PRESETS, *NETWORKS]))
     return NETWORKS[name](**options)

@@ -11,7 +11,7 @@ Each is one setting of `blind_search`.
 
 from typing import NamedTuple
 
-from kernel_space_jax.errors import UserError
+from kernel_space_jax.errors import unknown
 from kernel_space_jax.losses.objective import Phase, objective
 from kernel_space_jax.models.kernel_space import STRIDE, KernelSpace
 from kernel_space_jax.models.priors import ImagePrior, KernelPrior, PixelKernelPrior
@@ -58,9 +58,7 @@ PRESETS = {
 def find_preset(name: str) -> Preset:
     """The preset of that name."""
     if name not in PRESETS:
-        raise UserError(
-            f"there is no preset '{name}'; choose one of {', '.join(PRESETS)}"
-        )
+        raise unknown("preset", name, PRESETS)
     return PRESETS[name]
 
 

@@ -1,0 +1,1 @@
+"""Bad inputs for every verb and for the Python face, and what came of each."""
