@@ -69,7 +69,7 @@ def evaluate(
     ] = None,
     limit: Annotated[
         int | None,
-        typer.Option(min=1, max=10**9, help="Only so many images, the first."),
+        typer.Option(min=1, max=10**9, help="Only the first so many."),
     ] = None,
     published: Annotated[
         str, typer.Option(help="Show the published rows of this layout of data.")
@@ -221,9 +221,10 @@ def report(
     ] = 40,
     overwrite: Overwrite = False,
 ) -> None:
-    """Put runs on one page: sliders, kernels, curves, tables; worst and best first.
+    """Put runs of evaluate on one page: images, curves, tables.
 
-    The page needs no network and works from disk.
+    Images are shown with a slider between before and after, those first that the best
+    method did worst or best on. The page needs no network and works from disk.
     """
     from kernel_space_jax.evaluation.report import write_report
 

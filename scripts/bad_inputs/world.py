@@ -1,4 +1,4 @@
-"""A folder of good files, and of files that are wrong in every way we could think of."""
+"""A folder of good files, and of files that are wrong in many ways."""
 
 import hashlib
 import os
