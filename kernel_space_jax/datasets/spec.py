@@ -35,12 +35,12 @@ def parse(text: str) -> Spec:
             f"{text} does not name a data set{near}; write NAME:PATH, where NAME is "
             f"one of {', '.join(names)}"
         )
-    path, asks, query = rest.partition("?")
+    path, _, query = rest.partition("?")
     if not path:
         raise UserError(f"{text} has no path; write {layout}:PATH")
     known = _options(layout)
     options: dict[str, str] = {}
-    for part in query.split("&") if asks else []:
+    for part in query.split("&") if query else []:
         key, _, value = part.partition("=")
         if not (key and value):
             raise UserError(f"{text}: {part!r} is not option=value")
