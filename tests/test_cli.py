@@ -15,9 +15,11 @@ from commands import (
     kernel_space_here,
 )
 from golden import Golden
+from rich.text import Text
 
 import kernel_space_jax as ks
 from kernel_space_jax import weights
+from kernel_space_jax.cli.progress import Bar, numbered
 from kernel_space_jax.metrics import psnr
 
 
@@ -130,6 +132,24 @@ def test_results_never_meet(tmp_path):
     assert_one_sentence(result, "would overwrite its own input")
 
 
+def test_bars_name_the_photo_and_say_when_they_compile():
+    names = ["a.png", "[b].png", "c.png"]
+    bar = Bar("deblurring")
+    task = bar.progress.tasks[0]
+    shown = lambda: Text.from_markup(task.description).plain
+    bar.start(numbered([1], names), (64, 48))
+    assert shown() == "deblurring photo 2 of 3: [b].png (compiling)"
+    bar.tell(0, 5)
+    assert shown().endswith("(compiling)")
+    bar.tell(1, 5)
+    assert shown() == "deblurring photo 2 of 3: [b].png"
+    assert (task.completed, task.total) == (1, 5)
+    bar.start(numbered([2], names), (64, 48))
+    assert shown() == "deblurring photo 3 of 3: c.png"
+    bar.start(numbered([0, 2], names), (16, 16))
+    assert shown() == "deblurring 2 of 3 photos together: a.png, c.png (compiling)"
+
+
 def test_wrong_architecture(tmp_path):
     result = kernel_space("import-weights", "unet", "x.pth", "-o", tmp_path / "o")
     assert_one_sentence(result, "there is no architecture 'unet'")
@@ -137,7 +157,8 @@ def test_wrong_architecture(tmp_path):
 
 def test_import_needs_no_data_or_config_libraries():
     code = (
-        "import sys, kernel_space_jax, kernel_space_jax.cli;"
+        "import sys, kernel_space_jax as ks, kernel_space_jax.cli.deblur;"
+        "[getattr(ks, name) for name in ks.__all__];"
         "found = {'grain', 'tensorflow_datasets', 'ml_collections', 'tensorflow',"
         " 'torch'} & sys.modules.keys();"
         "sys.exit(str(found) if found else 0)"

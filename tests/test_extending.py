@@ -31,7 +31,6 @@ EXAMPLES = re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL)
 def added():
     """The names that the examples define; the tables are as before afterwards."""
     before = [dict(table) for table in TABLES]
-    commands = list(app.registered_commands)
     module = ModuleType("extended")
     # The example of a task names the file that it would be.
     code = "\n".join(EXAMPLES)
@@ -40,7 +39,11 @@ def added():
     exec(compile(code, "docs/extending.md", "exec"), module.__dict__)
     yield module
     del sys.modules["extended"]
-    app.registered_commands[:] = commands
+    app.registered_commands[:] = [
+        command
+        for command in app.registered_commands
+        if command.callback is None or command.callback.__module__ != "extended"
+    ]
     for table, rows in zip(TABLES, before, strict=True):
         table.clear()
         table.update(rows)

@@ -104,8 +104,8 @@ def test_an_option_of_no_method():
     ("method", "option", "value", "says"),
     [
         ("map", "kernel_size", 4, "give an odd size from 3 to 32"),
-        ("auto", "gamma", 0.0, "gamma is 0.0; give 0.1 or more"),
-        ("basis", "tile", 32, "tile is 32; give 64 or more"),
+        ("auto", "gamma", 0.0, "gamma is 0.0; give a value from 0.1"),
+        ("basis", "tile", 32, "tile is 32; give a value from 64"),
         ("basis", "solver", "magic", "no solver 'magic'"),
         ("nested", "preset", "slow", "no preset 'slow'"),
     ],

@@ -221,11 +221,11 @@ def test_the_verb_keeps_its_input(tmp_path, state_dict):
     (tmp_path / "b.safetensors").symlink_to(file)
     for output in (file, tmp_path / "b.safetensors"):
         result = kernel_space_here("import-weights", "nafnet", file, "-o", output)
-        assert_one_sentence(result, "is the file to read; give another one with -o")
+        assert_one_sentence(result, "would overwrite its own input; give another")
     (tmp_path / "model.index").write_bytes(b"")
     index = tmp_path / "model.index"
     result = kernel_space_here("import-weights", "nafnet", index, "-o", index)
-    assert_one_sentence(result, "is the file to read")
+    assert_one_sentence(result, "would overwrite its own input")
 
 
 def test_its_help_lists_the_networks():

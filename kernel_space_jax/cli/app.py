@@ -57,7 +57,7 @@ VERBS = {
         SCORE,
     ),
     "report": Verb(
-        "evaluate", "Put evaluations on one page with images, curves and tables.", SCORE
+        "evaluate", "Put runs of evaluate on one page: images, curves, tables.", SCORE
     ),
     "blur-swap": Verb(
         "evaluate",

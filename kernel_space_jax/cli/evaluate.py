@@ -24,19 +24,27 @@ Names = Annotated[
     list[str] | None,
     typer.Option(
         "--method",
-        help=f"One of {', '.join(methods.table())}; a search with its cost, such as "
-        "nested-full; or one that knows more than the photo, such as known-kernel.",
+        help=f"A method to score, one of {', '.join(methods.table())}; a search and "
+        "its preset, such as nested-full; blurry, the photo as it is; or one that is "
+        "told the truth, such as known-kernel. Give it again for more methods.",
     ),
 ]
 WeightFiles = Annotated[
     list[Path] | None,
     typer.Option(
-        "--weights", help="Of a restorer, a network of basis, or a kernel space."
+        "--weights",
+        help="A weight file to score, or the name of one that comes with the package: "
+        "of a network that makes sharp photos, finds kernels, or moves blur. Give it "
+        "again for more.",
     ),
 ]
 Results = Annotated[
     list[str] | None,
-    typer.Option("--results", help="Results of any program, [LABEL=]FOLDER."),
+    typer.Option(
+        "--results",
+        help="A folder of sharp photos that any program has made, named as those of "
+        "the data set, to score them too: [LABEL=]FOLDER.",
+    ),
 ]
 
 
@@ -51,35 +59,63 @@ def evaluate(
     weight_files: WeightFiles = None,
     results: Results = None,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="Folder of the run.")
+        Path | None,
+        typer.Option(
+            "-o", "--output", help="Folder of the run. Without it evaluations/LAYOUT."
+        ),
     ] = None,
-    split: Annotated[str | None, typer.Option(help="Such as test.")] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(help="The part of the data set to score, such as test."),
+    ] = None,
     protocol: Annotated[
-        str | None, typer.Option(help="By default the one of the data set.")
+        str | None,
+        typer.Option(
+            help="How images are scored (docs/protocols), if not as papers do it on "
+            "this data set."
+        ),
     ] = None,
     sweep: Annotated[
         str | None,
-        typer.Option(help="Degrade the sharp images: noise,kernel-length,jpeg,gamma."),
+        typer.Option(
+            help="Blur the sharp images in growing degrees instead, to see when a "
+            "method fails: any of noise,kernel-length,jpeg,gamma."
+        ),
     ] = None,
     also: Annotated[
-        list[str] | None, typer.Option(help="One more score: ssim-3d, ms-ssim, lpips.")
+        list[str] | None,
+        typer.Option(help="One more score in the table: ssim-3d, ms-ssim or lpips."),
     ] = None,
     lpips: Annotated[
-        Path | None, typer.Option(help="A weight file of LPIPS, for --also lpips.")
+        Path | None,
+        typer.Option(help="A weight file of LPIPS, which --also lpips needs."),
     ] = None,
     limit: Annotated[
         int | None,
-        typer.Option(min=1, max=10**9, help="Only so many images, the first."),
+        typer.Option(
+            min=1,
+            max=10**9,
+            help="Score only so many images, the first ones, for a quick look.",
+        ),
     ] = None,
     published: Annotated[
-        str, typer.Option(help="Show the published rows of this layout of data.")
+        str,
+        typer.Option(
+            help="Show what papers report on this layout of data set beside the scores."
+        ),
     ] = "",
     table: Annotated[
-        Path | None, typer.Option(help="A Markdown file to put the table into, too.")
+        Path | None,
+        typer.Option(
+            help="A Markdown file to put the table into as well; the rest of it stays."
+        ),
     ] = None,
-    title: Annotated[str | None, typer.Option(help="Of the table.")] = None,
+    title: Annotated[str | None, typer.Option(help="The table's title.")] = None,
     images: Annotated[
-        bool, typer.Option(help="Keep what methods make, for the report.")
+        bool,
+        typer.Option(
+            help="Keep the images that methods make, to show them in a report."
+        ),
     ] = True,
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit with 1 if an image has a problem.")
@@ -166,14 +202,25 @@ def blur_swap(
         ),
     ] = Path("restorer"),
     weight_file: Annotated[
-        Path, typer.Option("--weights", help="Of the kernel space that moves blur.")
+        Path,
+        typer.Option(
+            "--weights",
+            help="The kernel space that moves blur between pairs, a weight file.",
+        ),
     ] = Path("kernel-space"),
     leaves: Annotated[
-        bool, typer.Option("--leaves", help="Train on dead leaves as well.")
+        bool,
+        typer.Option(
+            "--leaves",
+            help="Also train on made-up pictures of dead leaves, to compare.",
+        ),
     ] = False,
-    title: Annotated[str, typer.Option(help="Of the table.")] = "Blur swap",
+    title: Annotated[str, typer.Option(help="The table's title.")] = "Blur swap",
     table: Annotated[
-        Path | None, typer.Option(help="A Markdown file to put the table into, too.")
+        Path | None,
+        typer.Option(
+            help="A Markdown file to put the table into as well; the rest of it stays."
+        ),
     ] = None,
 ) -> None:
     """Train a restorer on pairs, and on the same pairs with their blur swapped.
@@ -215,15 +262,16 @@ def blur_swap(
 def report(
     runs: Annotated[list[Path], typer.Argument(help="Folders of runs.")],
     output: Annotated[Path, typer.Option("-o", "--output", help="Folder of the page.")],
-    title: Annotated[str, typer.Option(help="Of the page.")] = "Evaluation",
+    title: Annotated[str, typer.Option(help="The page's title.")] = "Evaluation",
     images: Annotated[
         int, typer.Option(min=2, help="The most images to show of a run.")
     ] = 40,
     overwrite: Overwrite = False,
 ) -> None:
-    """Put runs on one page: sliders, kernels, curves, tables; worst and best first.
+    """Put runs of evaluate on one page: images, curves, tables.
 
-    The page needs no network and works from disk.
+    Images are shown with a slider between before and after, those first that the best
+    method did worst or best on. The page needs no network and works from disk.
     """
     from kernel_space_jax.evaluation.report import write_report
 

@@ -44,7 +44,12 @@ def sample(
     image: Annotated[Path, typer.Argument(help="The image to blur.")],
     output: Folder,
     weight_file: Annotated[
-        Path, typer.Option("--weights", help="Of a variational kernel space.")
+        Path,
+        typer.Option(
+            "--weights",
+            help="A weight file of a variational kernel space, which knows how "
+            "likely a blur is.",
+        ),
     ] = Path("kernel-space-variational"),
     count: Count = 10,
     seed: Seed = 0,

@@ -55,7 +55,9 @@ def train(
 
 @app.command()
 def export(
-    workdir: Annotated[Path, typer.Argument(help="Of a training run.")],
+    workdir: Annotated[
+        Path, typer.Argument(help="The work directory of a training run.")
+    ],
     output: Annotated[Path, typer.Option("-o", "--output", help="The file to write.")],
     step: Annotated[
         int | None,
@@ -65,11 +67,19 @@ def export(
     ] = None,
     network: Annotated[
         str | None,
-        typer.Option(help="Of a task with several; the first of them by default."),
+        typer.Option(
+            help="Which network to take, of a training with several, such as critic; "
+            "without it the first."
+        ),
     ] = None,
-    licence: Annotated[str, typer.Option(help="The licence of the weights.")] = "",
+    licence: Annotated[
+        str, typer.Option(help="What the file says of the licence of the weights.")
+    ] = "",
     half: Annotated[
-        bool, typer.Option("--half", help="Store numbers in 16 bits: half the size.")
+        bool,
+        typer.Option(
+            "--half", help="Store numbers in 16 bits, for a file of half the size."
+        ),
     ] = False,
     overwrite: Overwrite = False,
 ) -> None:

@@ -32,14 +32,19 @@ def import_weights(
     option: Annotated[
         list[str] | None,
         typer.Option(
-            help="What the arrays cannot tell, as NAME=VALUE; may be repeated."
+            help="An option of the network that its arrays do not show, NAME=VALUE, "
+            "such as padding=zero. Give it again for more."
         ),
     ] = None,
     padding: Annotated[
         str | None, typer.Option(help="The same as --option padding=...")
     ] = None,
-    origin: Annotated[str, typer.Option(help="Where the weights come from.")] = "",
-    licence: Annotated[str, typer.Option(help="Their licence.")] = "unknown",
+    origin: Annotated[
+        str, typer.Option(help="What the file says of where the weights come from.")
+    ] = "",
+    licence: Annotated[
+        str, typer.Option(help="What it says of their licence.")
+    ] = "unknown",
     overwrite: Overwrite = False,
 ) -> None:
     """Turn the authors' checkpoint of a network into a weight file of ours."""

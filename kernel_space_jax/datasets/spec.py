@@ -9,7 +9,6 @@ from kernel_space_jax.datasets.entry import Entry, Found
 from kernel_space_jax.datasets.layouts import LAYOUTS
 from kernel_space_jax.datasets.source import PARTS, FolderSource, Source
 from kernel_space_jax.errors import UserError, nearest
-from kernel_space_jax.images import SMALLEST_SIDE
 
 # Options of every data set: a split; one half of the pairs; a size to resize to.
 COMMON = ("split", "keep", "resize")
@@ -35,12 +34,12 @@ def parse(text: str) -> Spec:
             f"{text} does not name a data set{near}; write NAME:PATH, where NAME is "
             f"one of {', '.join(names)}"
         )
-    path, asks, query = rest.partition("?")
+    path, _, query = rest.partition("?")
     if not path:
         raise UserError(f"{text} has no path; write {layout}:PATH")
     known = _options(layout)
     options: dict[str, str] = {}
-    for part in query.split("&") if asks else []:
+    for part in query.split("&") if query else []:
         key, _, value = part.partition("=")
         if not (key and value):
             raise UserError(f"{text}: {part!r} is not option=value")
@@ -140,11 +139,8 @@ def _size(text: str | None) -> tuple[int, int] | int | None:
     """`resize=512`, the shorter side, or `resize=640x360`, width and height."""
     if text is None:
         return None
-    parts = re.fullmatch(r"([0-9]{2,5})(?:x([0-9]{2,5}))?", text)
+    parts = re.fullmatch(r"([0-9]{1,5})(?:x([0-9]{1,5}))?", text)
     sides = [int(side) for side in parts.groups() if side] if parts else []
-    if not sides or min(sides) < SMALLEST_SIDE:
-        raise UserError(
-            f"resize={text} is not a size; say resize=512 or 640x360, with sides from "
-            f"{SMALLEST_SIDE} pixels"
-        )
+    if not sides or min(sides) < 1:
+        raise UserError(f"resize={text} is not a size; say resize=512 or 640x360")
     return (sides[0], sides[1]) if len(sides) == 2 else sides[0]

@@ -162,7 +162,8 @@ UNKNOWN = (
 # Training that must be refused before its work directory is made.
 SMALL = (
     f"{TRAIN} --config.data.train=('pairs:twice',) "
-    "--config.data.validation=pairs:twice --config.data.crop=32 --config.model.width=4 --config.steps=1"
+    "--config.data.validation=pairs:twice --config.data.crop=32 --config.model.width=4 "
+    "--config.steps=1"
 )
 UNTRAINABLE = tuple(
     f"{SMALL} --config.{key}"

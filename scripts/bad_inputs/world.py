@@ -25,7 +25,7 @@ BAD_SETS = (
     "images:set?resize=abc", "images:set?resize=0", "images:set?resize=64x",
     "images:set?resize=-5", "images:set?resize", "images:set?resize=1e9",
     "images:set?kind=both", "images:set?keep=both", "images:set?split=nope",
-    "images:set?colour=red", "images:set?kind=sharp&kind=blurry", "images:set?",
+    "images:set?colour=red", "images:set?kind=sharp&kind=blurry",
 )  # fmt: skip
 
 
