@@ -9,6 +9,7 @@ import tiny_task  # noqa: F401
 
 from kernel_space_jax import Photo, write
 from kernel_space_jax.errors import UserError
+from kernel_space_jax.training.check import check_config
 from kernel_space_jax.training.config import (
     build_task,
     defaults,
@@ -26,6 +27,7 @@ def test_every_config_builds(name):
     folder = f":{SAMPLES}" if "folder" in name else ""
     config = load_config(f"{CONFIGS / name}{folder}")
     config.init_from = ""
+    check_config(config)
     assert build_task(config)
     assert len(config.data.train) == len(config.data.weights)
     assert '"""' in (CONFIGS / name).read_text()

@@ -26,8 +26,10 @@ RUN = dict.fromkeys(
 DATA = {"crop": 1, "validation_size": 1, "workers": 0, "objects": 0, "noise": 0}
 # Parts of a whole.
 SHARES = ("leaves", "still", "soft")
-# Of a network, numbers that may not be 0 either.
-SIZES = ("width", "scales", "basis", "candidates", "tried", "echoes")
+# The least of a network's numbers, by how their names end.
+MODEL = dict.fromkeys(
+    ("width", "scales", "basis", "candidates", "tried", "echoes"), 1
+) | dict.fromkeys(("blocks", "variants", "alike"), 0)
 
 
 def check_config(config: Config) -> None:
@@ -39,9 +41,10 @@ def check_config(config: Config) -> None:
     for name, data in streams(config.data).items():
         _check_data(data, f"data.streams.{name}" if name else "data")
     for name, value in config.model.items():
-        for number in value if isinstance(value, list | tuple) else (value,):
-            if type(number) is int:
-                _at_least(f"model.{name}", number, 1 if name.endswith(SIZES) else 0)
+        for ending, least in MODEL.items():
+            if name.endswith(ending):
+                for number in value if isinstance(value, list | tuple) else (value,):
+                    _at_least(f"model.{name}", number, least)
     _check_devices(config)
 
 
