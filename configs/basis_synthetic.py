@@ -13,10 +13,12 @@ photos among the leaves: --config.data.train="('images:FOLDER',)".
       --workdir runs/basis --config.init_from=basis-start.safetensors
 """
 
+from typing import Literal
+
 from kernel_space_jax.training.config import Config, defaults
 
 
-def get_config(size: str = "compact") -> Config:
+def get_config(size: Literal["compact", "start", "full"] = "compact") -> Config:
     config = defaults("basis")
     config.data.train = ("synthetic",)
     config.data.validation = "synthetic"

@@ -24,10 +24,14 @@ Your own sharp photos instead of leaves:
         --config.data.validation=images:/photos
 """
 
+from typing import Literal
+
 from kernel_space_jax.training.config import Config, defaults
 
+Size = Literal["compact", "compact-256", "variational", "full"]
 
-def get_config(size: str = "compact") -> Config:
+
+def get_config(size: Size = "compact") -> Config:
     config = defaults("kernel_space")
     config.data.train = ("synthetic",)
     config.data.validation = "synthetic"

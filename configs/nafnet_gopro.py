@@ -10,10 +10,12 @@ crops of 256 pixels, gradients clipped to a norm of 0.01. This project
 has not run it yet.
 """
 
+from typing import Literal
+
 from kernel_space_jax.training.config import Config, defaults
 
 
-def get_config(width: str = "32") -> Config:
+def get_config(width: Literal["32", "64"] = "32") -> Config:
     config = defaults("supervised", network=f"nafnet-{width}")
     config.model.losses = {"psnr": 1.0}
     config.data.train = ("prepared:data/gopro?split=train",)

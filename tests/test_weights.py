@@ -176,8 +176,9 @@ def test_files_of_older_versions(tmp_path):
 
     tensors["params/last/bias"] = tensors["params/last/bias"] + 1
     expect("is damaged", weights.load, rewritten(path, path, tensors, **old))
-    more = rewritten(file, tmp_path / "more.safetensors", **old, options='{"deep": 1}')
-    expect("is no compact of this version: its options are", weights.load, more)
+    for options in ('{"deep": 1}', '{"width": "x"}', '{"blocks": -1}', "[1]", "{"):
+        more = rewritten(file, tmp_path / "a.safetensors", **old, options=options)
+        expect("is no compact of this version: its options are", weights.load, more)
 
 
 def test_a_module_of_no_table(tmp_path):

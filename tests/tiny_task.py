@@ -20,19 +20,20 @@ configs.TASKS["tiny"] = configs.Row("tiny_task")
 def options():
     model = ConfigDict()
     model.poison = -1  # the step whose loss is made infinite
+    model.kernel = 5
     return model
 
 
 def build(config, descents):
-    return TinyTask(descents["colours"], config.model.poison)
+    return TinyTask(descents["colours"], config.model.poison, config.model.kernel)
 
 
 class TinyTask:
-    module = Conv(3, kernel=5, padding="reflect")
     frozen = {}
 
-    def __init__(self, descent, poison):
+    def __init__(self, descent, poison, kernel):
         self.descent, self.poison = descent, poison
+        self.module = Conv(3, kernel=kernel, padding="reflect")
 
     def init(self, key):
         params = self.module.init(key, jnp.zeros((1, 8, 8, 3)))["params"]

@@ -9,9 +9,11 @@ import json
 import logging
 import sys
 import zlib
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import jax
 import orbax.checkpoint as ocp
 from orbax.checkpoint.checkpoint_managers import (
     AnyPreservationPolicy,
@@ -33,6 +35,10 @@ class Restored(NamedTuple):
     step: int
     state: Any
     data: dict[str, Any]
+
+
+class Misfit(UserError):
+    """A whole checkpoint of other arrays than those of the run."""
 
 
 class Checkpoints:
@@ -120,6 +126,7 @@ class Checkpoints:
             state=ocp.args.StandardRestore(like), data=ocp.args.JsonRestore()
         )
         try:
+            self._compare(step, like)
             found = self.manager.restore(step, args=args)
         except FAILURES as error:
             raise UserError(
@@ -127,6 +134,22 @@ class Checkpoints:
                 f"({_short(error)}); {self._advice(step)}"
             ) from None
         return Restored(step, found["state"], found["data"])
+
+    def _compare(self, step: int, like: Any) -> None:
+        """A `Misfit` that names the first array of another shape."""
+        with ocp.StandardCheckpointer() as reader:
+            folder = (self.folder / str(step) / "state").absolute()
+            found = reader.metadata(folder).item_metadata
+        theirs, ours = (
+            _shapes(found.tree if hasattr(found, "tree") else found),
+            _shapes(like),
+        )
+        for name in sorted(theirs.keys() | ours.keys()):
+            if theirs.get(name) != ours.get(name):
+                raise Misfit(
+                    f"checkpoint {step} in {self.folder} does not fit the config: its "
+                    f"{name} is {theirs.get(name)}, and is to be {ours.get(name)}"
+                )
 
     def _seal(self) -> None:
         """Writes down what the files of each whole checkpoint hash to, once."""
@@ -183,6 +206,13 @@ def _digests(folder: Path) -> dict[str, int]:
     return {
         str(path.relative_to(folder)): zlib.crc32(path.read_bytes()) for path in files
     }
+
+
+def _shapes(tree: Any) -> dict[str, tuple[int, ...]]:
+    """The shape of each array of a state by its path, whatever the containers."""
+    leaves, _ = jax.tree_util.tree_flatten_with_path(tree)
+    path = partial(jax.tree_util.keystr, simple=True, separator="/")
+    return {path(keys): tuple(leaf.shape) for keys, leaf in leaves}
 
 
 def _short(error: Exception) -> str:

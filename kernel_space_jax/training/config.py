@@ -7,11 +7,11 @@ A file in configs/ is `config = defaults("kernel_space")` and then flat assignme
 import re
 import runpy
 from ast import literal_eval as literal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args, get_type_hints
 
 from ml_collections import ConfigDict
 
@@ -110,17 +110,23 @@ def defaults(task: str, **options: Any) -> Config:
 def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
     """The config of a file, with `--config.key=value` words on top.
 
-    A file may take a word: configs/kernel_space_synthetic.py:full.
+    A file may take a word: configs/kernel_space_synthetic.py:full. The parameter of its
+    `get_config` is then any str, or a Literal of the words that there are.
     """
     file, _, word = str(path).partition(":")
     if not Path(file).is_file():
         file = _shipped(file)
     try:
         make = runpy.run_path(file)["get_config"]
+        if word:
+            _check_word(file, word, make)
         config = make(word) if word else make()
-    except (ImportError, SyntaxError, NameError, KeyError, TypeError) as error:
+    except UserError:
+        raise
+    except Exception as error:
+        # Whatever code a config holds may fail in any way.
         reason = f"{type(error).__name__}: {error}"
-        raise UserError(f"{file} is not a config ({reason})") from None
+        raise UserError(f"{path} is not a config ({reason})") from None
     for override in overrides:
         _override(config, override)
     return config.lock()
@@ -138,6 +144,16 @@ def _shipped(file: str) -> str:
             f"those that come with the package, {', '.join(shipped)}"
         )
     return str(shipped[name])
+
+
+def _check_word(file: str, word: str, make: Callable[..., Config]) -> None:
+    """A `UserError` unless the config of a file takes that word."""
+    kinds = [kind for name, kind in get_type_hints(make).items() if name != "return"]
+    if not kinds:
+        raise UserError(f"{file} takes no word; leave out ':{word}'")
+    words = get_args(kinds[0])
+    if words and word not in words:
+        raise UserError(f"{file} has no '{word}'; it takes {', '.join(words)}")
 
 
 def _override(config: Config, word: str) -> None:

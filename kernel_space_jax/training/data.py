@@ -28,6 +28,7 @@ from kernel_space_jax.training.devices import HostBatch
 from kernel_space_jax.training.task import Batch, Config, example_keys
 
 SYNTHETIC = "synthetic"
+PIPELINES = ("grain", "tf")
 MAIN = ""
 # What the batch of a stream may hold.
 PARTS = ("number", "sharp", "blurry", "kernel", "kernels", "masks")
@@ -250,10 +251,6 @@ def preparation(data: Config) -> Callable[[Batch, Array], Batch]:
     brighter than 1 where the photo is clipped.
     Pixels beyond the crop take part in both.
     """
-    if data.blur not in BLURS:
-        raise UserError(
-            f"data.blur={data.blur!r} is unknown; it is one of {', '.join(BLURS)}"
-        )
     side = _wide_crop(data) if data.blur != "none" else data.crop
     blur = BLURS[data.blur]
 

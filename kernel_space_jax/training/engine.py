@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from kernel_space_jax.errors import UserError
+from kernel_space_jax.training.check import check_config
 from kernel_space_jax.training.config import build_task
 from kernel_space_jax.training.data import (
     Feed,
@@ -25,10 +25,6 @@ from kernel_space_jax.training.devices import HostBatch, Placement, placement
 from kernel_space_jax.training.stages import Stage, stages
 from kernel_space_jax.training.task import Batch, Config, Frozen, Metrics, State, Task
 
-COUNTS = (
-    *("steps", "batch_size", "accumulate", "model_devices", "keep"),
-    *("log_every", "evaluate_every", "checkpoint_every"),
-)
 # The validation set draws from keys that training never uses.
 TRAINING, VALIDATION = 0, 1
 
@@ -69,6 +65,11 @@ class Engine:
 
     def program(self, stage: Stage) -> Step:
         """One step of training, compiled for the crops of a stage."""
+        compiled = self.place.step(self.learn(stage))
+        return lambda run, batch: compiled(run, self.frozen, batch)
+
+    def learn(self, stage: Stage) -> Callable[[Run, Frozen, Batch], tuple]:
+        """The same as a pure function: the next run, and its metrics."""
         prepare = preparations(stage.config(self.config).data)
         training = self._key(TRAINING)
 
@@ -81,19 +82,28 @@ class Engine:
             broken = jnp.where((run.broken < 0) & ~finite, run.step, run.broken)
             return Run(state, run.step + 1, broken), metrics | {"broken": broken}
 
-        compiled = self.place.step(step)
-        return lambda run, batch: compiled(run, self.frozen, batch)
+        return step
 
     @cached_property
     def evaluate(self) -> Callable[[Run, Batch], Metrics]:
         """Scores (N,) of a validation batch, and the "number" of each example."""
-        score = self._on_validation(self.task.evaluate)
+        score = self.score
         return self._each(lambda *a: score(*a) | {"number": a[-1]["number"]})
 
     @cached_property
     def pictures(self) -> Callable[[Run, Batch], dict[str, Array]]:
         """Images (N, H, W, 3) of a validation batch, by name."""
-        return self._each(self._on_validation(self.task.pictures))
+        return self._each(self.show)
+
+    @property
+    def score(self) -> Callable[[Run, Frozen, Batch], Metrics]:
+        """The scores as a pure function."""
+        return self._on_validation(self.task.evaluate)
+
+    @property
+    def show(self) -> Callable[[Run, Frozen, Batch], dict[str, Array]]:
+        """The pictures as a pure function."""
+        return self._on_validation(self.task.pictures)
 
     def _each(self, function: Callable[..., Any]) -> Callable[[Run, Batch], Any]:
         compiled = self.place.each(function)
@@ -114,7 +124,7 @@ class Engine:
 
 def build(config: Config) -> Engine:
     """Everything that a run needs; a config that cannot run is a `UserError`."""
-    _check(config)
+    check_config(config)
     place = placement(config.parallel, config.model_devices)
     task = build_task(config, place.axis)
     return Engine(config, task, place, stages(config), open_validation(config))
@@ -133,22 +143,3 @@ def numbered(local: HostBatch, step: int, stage: Stage) -> HostBatch:
     # Which examples this process holds, as the pipelines share them.
     rows = np.arange(jax.process_index(), count, jax.process_count(), dtype=np.int32)
     return local | {"number": stage.seen + (step - stage.first) * count + rows}
-
-
-def _check(config: Config) -> None:
-    for name in COUNTS:
-        if config[name] < 1:
-            raise UserError(f"{name}={config[name]} must be at least 1")
-    if jax.device_count() % config.model_devices:
-        raise UserError(
-            f"model_devices={config.model_devices} does not divide the "
-            f"{jax.device_count()} devices; choose a divisor"
-        )
-    devices = jax.device_count() // config.model_devices
-    share = devices * config.accumulate
-    for size in (config.batch_size, *(stage.batch_size for stage in stages(config))):
-        if size % share:
-            raise UserError(
-                f"batch_size={size} does not divide among {devices} devices "
-                f"in {config.accumulate} parts; choose a multiple of {share}"
-            )

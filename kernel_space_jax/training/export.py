@@ -13,7 +13,7 @@ from kernel_space_jax.models.kernel_space import STRIDE, KernelSpace
 from kernel_space_jax.training.checkpoint import Checkpoints
 from kernel_space_jax.training.config import build_task
 from kernel_space_jax.training.engine import first_state
-from kernel_space_jax.training.workdir import read_config
+from kernel_space_jax.training.workdir import CHECKPOINTS, read_config
 
 
 class Exported(NamedTuple):
@@ -39,9 +39,7 @@ def export_weights(
     config = read_config(workdir)
     config.init_from = ""
     task = build_task(config)
-    checkpoints = Checkpoints(
-        workdir / "checkpoints", keep=config.keep, best=config.best
-    )
+    checkpoints = Checkpoints(workdir / CHECKPOINTS, keep=config.keep, best=config.best)
     try:
         steps = checkpoints.steps()
         if not steps:

@@ -51,7 +51,7 @@ def given_variables(
     other, variables = weights.load(config.init_from)
     own = [name for name in ("dtype", *free) if hasattr(module, name)]
     same = {name: getattr(module, name) for name in own}
-    if other.clone(**same) != module:
+    if type(other) is not type(module) or other.clone(**same) != module:
         raise UserError(
             f"{config.init_from} holds another network than the config describes"
         )

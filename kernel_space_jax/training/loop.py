@@ -21,7 +21,7 @@ from jax.experimental import multihost_utils
 from kernel_space_jax.errors import UserError
 from kernel_space_jax.images import Photo, write
 from kernel_space_jax.sheets import contact_sheet
-from kernel_space_jax.training.checkpoint import Checkpoints
+from kernel_space_jax.training.checkpoint import Checkpoints, Misfit
 from kernel_space_jax.training.curves import draw_curves
 from kernel_space_jax.training.data import Feed
 from kernel_space_jax.training.engine import Engine, Run, build, numbered
@@ -29,7 +29,14 @@ from kernel_space_jax.training.log import Log, read_log
 from kernel_space_jax.training.progress import Progress
 from kernel_space_jax.training.stages import Stage, stage_of
 from kernel_space_jax.training.task import Config, Metrics
-from kernel_space_jax.training.workdir import remember
+from kernel_space_jax.training.trial import try_out
+from kernel_space_jax.training.workdir import (
+    CHECKPOINTS,
+    changes,
+    last_config,
+    remember,
+    shaping,
+)
 
 PICTURES = 4  # examples on a contact sheet
 
@@ -39,21 +46,30 @@ def train(config: Config, workdir: Path, *, say: Callable[[str], None]) -> None:
 
     `say` is told in a sentence what a person should know.
     """
+    before = last_config(workdir, config.task)
     engine = build(config)
-    primary = jax.process_index() == 0
-    if primary:
-        remember(config, workdir, say)
+    try_out(engine)
+    goes_on = (workdir / CHECKPOINTS).is_dir()
     if jax.process_count() > 1:
-        # No process writes before the first has seen whose folder this is.
+        # No process writes before all have seen whose folder this is.
         multihost_utils.sync_global_devices("work directory")
-    checkpoints = Checkpoints(
-        workdir / "checkpoints", keep=config.keep, best=config.best
-    )
+    primary = jax.process_index() == 0
+    changed = changes(before, config) if before else {}
     supply = Supply(engine)
+    checkpoints = None
     try:
-        run, begun = _restore(engine, checkpoints, supply)
+        run, begun = engine.start(), 0
+        if goes_on:
+            checkpoints = _open(workdir, config)
+            run, begun = _restore(engine, run, checkpoints, supply, changed)
+        # Whatever could be refused has been: from here on the run writes.
+        if primary:
+            for text in changed.values():
+                say(text)
+            remember(config, workdir)
         if begun:
             say(f"going on from step {begun} of {config.steps} in {workdir}")
+        checkpoints = checkpoints or _open(workdir, config)
         log = Log(workdir, from_step=begun) if primary else None
         with _stop_signals() as stopped, Progress(config.steps, begun) as progress:
             _loop(engine, run, begun, workdir, checkpoints, supply, log, progress,
@@ -62,7 +78,12 @@ def train(config: Config, workdir: Path, *, say: Callable[[str], None]) -> None:
             log.close()
     finally:
         supply.close()
-        checkpoints.close()
+        if checkpoints:
+            checkpoints.close()
+
+
+def _open(workdir: Path, config: Config) -> Checkpoints:
+    return Checkpoints(workdir / CHECKPOINTS, keep=config.keep, best=config.best)
 
 
 class Supply:
@@ -171,10 +192,21 @@ def _loop(
 
 
 def _restore(
-    engine: Engine, checkpoints: Checkpoints, supply: Supply
+    engine: Engine,
+    run: Run,
+    checkpoints: Checkpoints,
+    supply: Supply,
+    changed: dict[str, str],
 ) -> tuple[Run, int]:
-    run = engine.start()
-    found = checkpoints.restore(engine.place.single(run))
+    """The run of the last checkpoint, or the one that begins, and its step."""
+    try:
+        found = checkpoints.restore(engine.place.single(run))
+    except Misfit as misfit:
+        why = "; ".join(shaping(changed) or [str(misfit)])
+        raise UserError(
+            f"the config does not fit the checkpoints in {checkpoints.folder}: {why}; "
+            "set it back, or choose another work directory"
+        ) from None
     if found is None:
         return run, 0
     supply.set_state(found.data, found.step)

@@ -66,6 +66,18 @@ def settings_of(config: Config, player: str) -> Config:
     return settings
 
 
+def _check(settings: Config, player: str) -> None:
+    """A `UserError` for a number that no optimiser can have."""
+    for name in ("learning_rate", "warm_up", "weight_decay", "clip_norm"):
+        if not settings[name] >= 0:
+            raise UserError(f"{name}={settings[name]} of {player} must be at least 0")
+    for name in ("b1", "b2", "momentum", "ema"):
+        if not 0 <= settings[name] < 1:
+            raise UserError(
+                f"{name}={settings[name]} of {player} must be from 0 to below 1"
+            )
+
+
 def build_descents(
     config: Config, players: Sequence[str], axis: str | None = None
 ) -> dict[str, Descent]:
@@ -81,6 +93,7 @@ def build_descents(
     descents = {}
     for player in players:
         settings = settings_of(config, player)
+        _check(settings, player)
         transform = _optimiser(settings, updates)
         descents[player] = Descent(
             transform, ema=settings.ema, parts=config.accumulate, axis=axis
@@ -129,7 +142,7 @@ def _rate(settings: Config, updates: int) -> optax.Schedule:
         options.setdefault("decay_steps", updates)
     try:
         schedule = SCHEDULES[settings.schedule](settings.learning_rate, **options)
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise UserError(f"schedule_options do not fit: {error}") from None
     if not settings.warm_up:
         return schedule

@@ -1,7 +1,7 @@
 """The work directory of a run: whose it is, and which config it was last run with."""
 
 import json
-from collections.abc import Callable
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,29 +11,57 @@ from kernel_space_jax.training.checkpoint import read_json
 from kernel_space_jax.training.config import defaults
 from kernel_space_jax.training.task import Config
 
-CONFIG = "config.json"
+CONFIG, CHECKPOINTS = "config.json", "checkpoints"
+
+Values = dict[str, Any]  # of a config, by their whole names
 
 
-def remember(config: Config, workdir: Path, say: Callable[[str], None]) -> None:
-    """Writes the config into the work directory; says how it differs from before."""
-    new = json.loads(config.to_json())
+def last_config(workdir: Path, task: str) -> Values | None:
+    """The config that a work directory was last run with; None for a new one.
+
+    A `UserError` if it is not that of a run of the task.
+    """
+    if workdir.exists() and not workdir.is_dir():
+        raise UserError(f"{workdir} is a file; give a folder as the work directory")
     path = workdir / CONFIG
     if path.exists():
-        old = read_json(path)
-        if old.get("task") != new["task"]:
+        stored = _read(path)
+        if stored["task"] != task:
             raise UserError(
-                f"{workdir} belongs to a run of the task {old.get('task')!r}, not "
-                f"{new['task']!r}; choose another work directory"
+                f"{workdir} belongs to a run of the task {stored['task']!r}, not "
+                f"{task!r}; choose another work directory"
             )
-        before, now = _flat(old), _flat(new)
-        for key in sorted(before.keys() | now.keys()):
-            if before.get(key) != now.get(key):
-                say(f"config.{key} was {before.get(key)!r}, now {now.get(key)!r}")
-    elif workdir.exists() and any(workdir.iterdir()):
+        return _flat(stored)
+    if workdir.exists() and any(workdir.iterdir()):
         raise UserError(
             f"{workdir} holds files that are not a run's; choose another work directory"
         )
-    write_whole(path, (json.dumps(new, indent=2) + "\n").encode())
+    return None
+
+
+def remember(config: Config, workdir: Path) -> None:
+    """Writes the config into the work directory."""
+    text = json.dumps(json.loads(config.to_json()), indent=2)
+    write_whole(workdir / CONFIG, f"{text}\n".encode())
+
+
+def changes(before: Values, config: Config) -> dict[str, str]:
+    """How a config differs from the one before, a sentence for each key that does."""
+    now = _flat(json.loads(config.to_json()))
+    return {
+        key: f"config.{key} was {before.get(key)!r}, now {now.get(key)!r}"
+        for key in sorted(before.keys() | now.keys())
+        if before.get(key) != now.get(key)
+    }
+
+
+def shaping(changed: dict[str, str]) -> list[str]:
+    """Those of the changes that make other arrays: networks, and how they learn."""
+    return [
+        text
+        for key, text in changed.items()
+        if re.match(r"(model|players)\.|(optimiser|momentum|clip_norm|ema)$", key)
+    ]
 
 
 def _flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -51,8 +79,18 @@ def read_config(workdir: Path) -> Config:
     path = workdir / CONFIG
     if not path.exists():
         raise UserError(f"{workdir} is not the work directory of a run")
-    stored = read_json(path)
+    stored = _read(path)
     network = stored["model"].get("network")
     config = defaults(stored["task"], **({"network": network} if network else {}))
-    config.update(stored)
+    try:
+        config.update(stored)
+    except TypeError as error:
+        raise UserError(f"{path} does not fit this version: {error}") from None
     return config
+
+
+def _read(path: Path) -> dict[str, Any]:
+    stored = read_json(path)
+    if not isinstance(stored, dict) or not {"task", "model"} <= stored.keys():
+        raise UserError(f"{path} is not the config of a run; choose another folder")
+    return stored

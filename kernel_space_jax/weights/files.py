@@ -21,7 +21,7 @@ from safetensors.numpy import save
 from kernel_space_jax.errors import UserError, nearest
 from kernel_space_jax.files import write_whole
 from kernel_space_jax.weights.networks import OLD_NAMES, network, network_name
-from kernel_space_jax.weights.options import stated
+from kernel_space_jax.weights.options import checked, stated
 
 SHIPPED = Path(__file__).parent / "shipped"
 
@@ -83,9 +83,9 @@ def load(path: str | Path) -> Weights:
         raise UserError(f"{path} is damaged: what it holds does not match its sha256")
     found = network(header["architecture"])
     try:
-        options = {k: _as_tuple(v) for k, v in json.loads(header["options"]).items()}
-        module = found.module(**options)
-    except (ValueError, AttributeError, TypeError):
+        options = dict(json.loads(header["options"]))
+        module = found.module(**checked(found.name, found.module, options))
+    except (ValueError, TypeError, UserError):
         raise UserError(
             f"{path} is no {found.name} of this version: its options are "
             f"{header['options']}"
@@ -125,10 +125,6 @@ def _read(named: str | Path) -> tuple[dict[str, str], dict[str, np.ndarray]]:
 def _in_full(stored: np.ndarray) -> jnp.ndarray:
     half = stored.dtype == np.float16
     return jnp.asarray(stored, jnp.float32 if half else None)
-
-
-def _as_tuple(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
 
 
 def _digest(

@@ -17,6 +17,7 @@ import jax.numpy as jnp
 from flax.typing import Dtype
 from jax import Array
 
+from kernel_space_jax.errors import UserError
 from kernel_space_jax.models.layers import (
     Conv,
     DepthwiseConv,
@@ -72,6 +73,11 @@ class NAFNet(nn.Module):
     @nn.compact
     def __call__(self, y: Array) -> Array:
         scales = len(self.encoder_blocks)
+        if len(self.decoder_blocks) != scales:
+            raise UserError(
+                f"a NAFNet has as many decoder_blocks as encoder_blocks, {scales}; "
+                f"not {len(self.decoder_blocks)}"
+            )
         size = (y.shape[1], y.shape[2])
         down, right = (-n % 2**scales for n in size)
         padded = jnp.pad(y, ((0, 0), (0, down), (0, right), (0, 0)))

@@ -34,6 +34,7 @@ from kernel_space_jax.models.kernel_space import STRIDE, KernelSpace
 from kernel_space_jax.training.initial import like_he
 from kernel_space_jax.training.players import Descent, Params, Player
 from kernel_space_jax.training.task import Batch, Config, Frozen, Metrics, example_keys
+from kernel_space_jax.weights.options import checked, stated
 
 HINT = "hint"
 HIGHEST = 3  # frequencies of s(h) along each axis
@@ -65,16 +66,10 @@ def options() -> Config:
 
 def build(config: Config, descents: dict[str, Descent]) -> "KernelSpaceTask":
     model = config.model
+    own = {name: model[name] for name in stated(KernelSpace) if name in model}
     module = KernelSpace(
-        width=model.width,
+        **checked("the kernel space", KernelSpace, own),
         code_width=8 * model.width,
-        tail_width=model.tail_width,
-        front_blocks=model.front_blocks,
-        back_blocks=model.back_blocks,
-        code_blocks=model.code_blocks,
-        variational=model.variational,
-        padding=model.padding,
-        norm=model.norm,
         dtype=jnp.dtype(config.dtype),
     )
     if model.start not in ("published", "difference"):

@@ -31,6 +31,7 @@ from kernel_space_jax.training.task import (
     example_keys,
 )
 from kernel_space_jax.weights import Weights
+from kernel_space_jax.weights.options import checked
 
 PLAYER = "restorer"
 PLAYERS = (PLAYER,)
@@ -64,6 +65,7 @@ def build(config: Config, descents: dict[str, Descent]) -> "SupervisedTask":
             f"config.model has keywords that {config.model.network!r} has not; name "
             "the network in the config file: defaults('supervised', network=...)"
         ) from None
+    checked(config.model.network, type(module), keywords)
     if hasattr(module, "dtype"):
         module = module.clone(dtype=jnp.dtype(config.dtype))  # type: ignore[call-arg]
     elif config.dtype != "float32":
