@@ -25,7 +25,7 @@ from kernel_space_jax.evaluation.methods import Method, from_weights, named
 from kernel_space_jax.evaluation.protocols.blur_swap import BLUR_SWAP
 from kernel_space_jax.evaluation.store import Settings
 from kernel_space_jax.evaluation.tables import Table
-from kernel_space_jax.synthesis.augment import augment
+from kernel_space_jax.synthesis.augment import augment, check_pairs
 from kernel_space_jax.training.export import export_weights
 from kernel_space_jax.training.log import read_log
 from kernel_space_jax.training.loop import train
@@ -55,8 +55,10 @@ def blur_swap(
     """
     if config.task != "restorer":
         raise UserError(f"the config is of the task {config.task!r}, not 'restorer'")
-    source = open_source(pairs)
-    shared = sorted(set(source.names) & set(open_source(test).names))
+    source, held_out = open_source(pairs), open_source(test)
+    check_pairs(source, least=2)
+    check_pairs(held_out)
+    shared = sorted(set(source.names) & set(held_out.names))
     if shared:
         raise UserError(
             f"{shared[0]} is in the training pairs and in the test pairs; "

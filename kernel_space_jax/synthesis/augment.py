@@ -40,8 +40,8 @@ def augment(
     A run that was stopped goes on: pairs that the log names are kept. The log says
     whose blur each image was given, and how well F gives that pair back (dB).
     """
-    if "blurry" not in pairs.parts() or "sharp" not in pairs.parts():
-        raise UserError(f"{pairs.spec} has no pairs to take blur from")
+    swap = pairs.spec == sharp.spec
+    check_pairs(pairs, least=2 if swap else 1)
     made_of: dict[str, object] = {
         "pairs": pairs.spec,
         "sharp": sharp.spec,
@@ -49,9 +49,6 @@ def augment(
         "weights": _checksum(weights),
     }
     done = _logged(output, made_of)
-    swap = pairs.spec == sharp.spec
-    if swap and len(pairs) < 2:
-        raise UserError(f"{pairs.spec} holds one pair; swapping blur takes two")
     made = 0
     for number in range(count):
         tell(number, count)
@@ -79,6 +76,14 @@ def augment(
         made += 1
     tell(count, count)
     return made
+
+
+def check_pairs(pairs: Source, *, least: int = 1) -> None:
+    """A `UserError` unless a data set has pairs, at least so many."""
+    if "blurry" not in pairs.parts() or "sharp" not in pairs.parts():
+        raise UserError(f"{pairs.spec} has no pairs to take blur from")
+    if len(pairs) < least:
+        raise UserError(f"{pairs.spec} holds one pair; swapping blur takes two")
 
 
 def _checksum(weights: Weights | None) -> int:
