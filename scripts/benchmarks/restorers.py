@@ -283,7 +283,7 @@ def restorers(
                     "difference": difference,
                 }
     say(
-        "\nLargest difference from PyTorch, of a gradient relative to its largest entry: "
+        "\nLargest difference from PyTorch, of a gradient over its largest entry: "
         + ", ".join(f"{part} {found:.1e}" for part, found in worst.items())
     )
     say.close(figures, json_file, write)
