@@ -59,7 +59,7 @@ def only_on(name: str, reason: str) -> None:
 def race(calls: dict[str, Call], rounds: int) -> dict[str, float]:
     """Median milliseconds of each call; the calls take turns, after one warm-up.
 
-    A call returns when its work is done: `finished` of ours, `theirs` of PyTorch's.
+    A call returns when its work is done: ours blocks until ready, see also `theirs`.
     """
     times: dict[str, list[float]] = {name: [] for name in calls}
     for warm in (False, *[True] * rounds):
