@@ -155,7 +155,7 @@ def evaluate(
     )
     folder = output or Path("evaluations") / data.partition(":")[0]
     sources = [folder_of(data), *(_folder(result) for result in results or [])]
-    claim_folder(folder, sources)
+    claim_folder(folder, sources, below=True)
     if not (folder / "run.json").exists():
         claim([folder / name for name in RUN_FILES], overwrite=None)
     _check_table(table)

@@ -52,9 +52,14 @@ def claim(
             raise UserError(f"{output} exists already; give another output{how}")
 
 
-def claim_folder(folder: Path, inputs: Iterable[Path] = ()) -> None:
-    """A `UserError` unless a folder of results may be begun, or gone on with, here."""
-    _check_apart(folder, [*inputs])
+def claim_folder(
+    folder: Path, inputs: Iterable[Path] = (), *, below: bool = False
+) -> None:
+    """A `UserError` unless a folder of results may be begun, or gone on with, here.
+
+    With `below` it may lie in a folder that is an input.
+    """
+    _check_apart(folder, [*inputs], below=below)
     if folder.exists() and not folder.is_dir():
         raise UserError(f"{folder} is a file; give a folder for the results")
     _check_writable(folder)
@@ -85,7 +90,7 @@ def folder_of(spec: str) -> Path:
     return parse(spec).root
 
 
-def _check_apart(output: Path, inputs: Sequence[Path]) -> None:
+def _check_apart(output: Path, inputs: Sequence[Path], *, below: bool = False) -> None:
     """A `UserError` if an output is an input, or lies in one that is a folder."""
     resolved = _resolved(output)
     for given in inputs:
@@ -95,7 +100,9 @@ def _check_apart(output: Path, inputs: Sequence[Path]) -> None:
             raise UserError(
                 f"{output} would overwrite its own input; give another output with -o"
             )
-        if given.is_dir() and any(_is_one(up, given) for up in resolved.parents):
+        if below or not given.is_dir():
+            continue
+        if any(_is_one(up, given) for up in resolved.parents):
             raise UserError(
                 f"{output} lies in {given}, which this verb reads; give another output "
                 "with -o"

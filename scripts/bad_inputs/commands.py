@@ -213,7 +213,6 @@ DESTROYING = (
     "augment --source pairs:twice --target images:set -o done -n 1",
     "evaluate --data pairs:twice --method blurry -o twice",
     "evaluate --data pairs:twice --method blurry -o done",
-    "evaluate --data images:set --results set -o set/new --method blurry",
     "blur-swap --train pairs:twice --test pairs:twice -o done",
     "report done -o done",
     "report folder -o folder",
