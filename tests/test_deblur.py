@@ -91,8 +91,8 @@ def test_the_verbs_write_what_they_say(tmp_path, file):
     assert before.pixels.shape == after.pixels.shape
     # Its kernels are 3 of 9x9. The mender that comes along knows 64 of 33x33, and looks
     # again at 8 variants of 12 of them, at none, and at that of `map`.
-    picture = tmp_path / "field.png"
     for weights_of, kernels in (["--weights", file], (3, 9, 9)), ([], (98, 33, 33)):
+        picture = tmp_path / f"field{kernels[0]}.png"
         done = kernel_space("kernels", BLURRY, "-o", picture, *weights_of)
         assert done.returncode == 0 and "Warning" not in done.stderr, done.stderr
         numbers = np.load(picture.with_suffix(".npz"))

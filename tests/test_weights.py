@@ -79,7 +79,12 @@ def expect(says, call, *arguments, **options):
 
 def test_state_dicts_that_do_not_fit(state_dict):
     convert = weights.from_torch
-    expect("no architecture 'unet'; choose one of", convert, "unet", {})
+    expect(
+        "no architecture 'unet' .did you mean 'nafnet'.*; choose one of",
+        convert,
+        "unet",
+        {},
+    )
     expect("has no 'model.3.0.weight'|no 'model", convert, "image_prior", state_dict)
     missing = dict(state_dict)
     del missing["recon_trunk.0.conv2.bias"]
