@@ -13,9 +13,8 @@ TEST_STAMP := $(VENV)/.test-installed
 demo: $(STAMP)
 	$(BIN)/python scripts/prepare_demo.py -o demo/photos
 	$(BIN)/kernel-space deblur demo/photos/astronaut.png demo/photos/coffee.png \
-	  data/samples/moving_blurry.png -o demo/deblurred --sheet --overwrite
-	$(BIN)/kernel-space deblur demo/photos/clock.png -o demo/deblurred --sheet --overwrite \
-	  --kernel-size 61
+	  demo/photos/clock.png data/samples/moving_blurry.png -o demo/deblurred \
+	  --sheet --overwrite
 	$(BIN)/kernel-space transfer --sharp data/samples/leaves_sharp.png \
 	  --blurry data/samples/leaves_blurry.png data/samples/shapes_sharp.png \
 	  -o demo/transferred --sheet --overwrite

@@ -2,14 +2,16 @@
 
     python scripts/prepare_demo.py -o demo/photos
 
-A real camera motion blurred `clock`; it is copied. The other photos are sharp, and get
-a simulated camera shake: y = (h * x^2.2 + noise)^(1/2.2). All are CC0 or in the public
+A real camera motion blurred `clock`; it is made half as large. The other photos are
+sharp, and get a simulated camera shake: y = (h * x^2.2 + noise)^(1/2.2). They are cut to
+the size of the samples, so that the demo compiles its programs once. All are CC0 or in the public
 domain; `credits.txt` names their photographers. The script needs no network.
 """
 
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
+import cv2
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -21,7 +23,8 @@ from kernel_space_jax.operators.camera import to_light, to_photo
 from kernel_space_jax.synthesis import add_noise, blur_uniform, shake_kernel
 
 PHOTOS = Path(skimage.__file__).parent / "data"
-KERNEL_SIZE = 23
+KERNEL_SIZE = 17
+HEIGHT, WIDTH = 256, 384
 # Its standard deviation, in light.
 NOISE = 0.002
 
@@ -50,11 +53,22 @@ def main(
 ) -> None:
     for source in SOURCES:
         photo = ks.read(PHOTOS / source.file)
-        if source.seed is not None:
-            photo = photo._replace(pixels=shaken(photo.pixels, source.seed))
+        height, width = photo.pixels.shape[:2]
+        if source.seed is None:
+            pixels = smaller(photo.pixels, width // 2, height // 2)
+        else:
+            x = smaller(photo.pixels, WIDTH, round(height * WIDTH / width))
+            pixels = shaken(x[:HEIGHT], source.seed)
+        photo = photo._replace(pixels=pixels)
         ks.write(output / f"{source.name}.png", photo)
     credits = "".join(f"{s.name}: {s.credit}, from scikit-image\n" for s in SOURCES)
     (output / "credits.txt").write_text(credits)
+
+
+def smaller(x: np.ndarray, width: int, height: int) -> np.ndarray:
+    """x (H, W, C) at another size; each pixel is the mean of those that it covers."""
+    resized = cv2.resize(x, (width, height), interpolation=cv2.INTER_AREA)
+    return resized.reshape(height, width, -1)
 
 
 def shaken(x: np.ndarray, seed: int) -> np.ndarray:

@@ -38,7 +38,6 @@ def refused() -> dict[str, Callable[[], Any]]:
         "infinity": np.where(PHOTO > 0.9, np.inf, PHOTO),
         "empty": PHOTO[:0],
         "below 16 pixels": PHOTO[:8],
-        "two channels": PHOTO[..., :2],
         "five channels": np.zeros((48, 56, 5), np.float32),
         "one dimension": PHOTO.ravel(),
         "five dimensions": PHOTO[None, None],
