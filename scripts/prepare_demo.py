@@ -3,9 +3,10 @@
     python scripts/prepare_demo.py -o demo/photos
 
 A real camera motion blurred `clock`; it is made half as large. The other photos are
-sharp, and get a simulated camera shake: y = (h * x^2.2 + noise)^(1/2.2). They are cut to
-the size of the samples, so that the demo compiles its programs once. All are CC0 or in the public
-domain; `credits.txt` names their photographers. The script needs no network.
+sharp, and get a simulated camera shake: y = (h * x^2.2 + noise)^(1/2.2). They are cut
+to the size of the samples, so that the demo compiles its programs once. All are CC0 or
+in the public domain; `credits.txt` names their photographers. The script needs no
+network.
 """
 
 from pathlib import Path
