@@ -26,8 +26,8 @@ GUIDES = [
 ]
 # tests/test_extending.py runs these.
 RUN_ELSEWHERE = ["extending.md"]
-# Commands on the samples that take minutes.
-SLOW = ("--preset", "compact.safetensors")
+# Commands on the samples that take long; other tests run these methods.
+SLOW = ("--preset", "compact.safetensors", "--method map-local", "--method basis")
 PATH = re.compile(r"(?:[\w-]+/)+[\w.-]+\.(?:py|md|sh|png|jpg|txt)")
 PROGRAMS = ("kernel-space ", ".venv/bin/kernel-space ", "python scripts/evaluate.py ")
 
