@@ -4,10 +4,10 @@
     kernel-space train --config configs/nafnet_gopro.py --workdir runs/nafnet-32
     kernel-space train --config configs/nafnet_gopro.py:64 --workdir runs/nafnet-64
 
-The authors list 32.87 dB for width 32. The recipe is theirs: PSNR loss, AdamW without
-decay and with both betas 0.9, a rate from 1e-3 to 1e-7 by a cosine, 200,000 steps of 32
-crops of 256 pixels, gradients clipped to a norm of 0.01. This project
-has not run it yet.
+The recipe follows the authors' options for width 32: PSNR loss, AdamW without decay and
+with both betas 0.9, a rate from 1e-3 to 1e-7 by a cosine, 200,000 steps of 32 crops of
+256 pixels. Those options do not state how gradients are clipped; the norm of 0.01 is our
+choice. This project has not run it.
 """
 
 from typing import Literal
