@@ -6,7 +6,7 @@
 
 The recipe follows the authors' options for width 32: PSNR loss, AdamW without decay and
 with both betas 0.9, a rate from 1e-3 to 1e-7 by a cosine, 200,000 steps of 32 crops of
-256 pixels. Those options do not state how gradients are clipped; the norm of 0.01 is our
+256 pixels. Those options do not state how gradients are clipped; 0.01 is our
 choice. This project has not run it.
 """
 
