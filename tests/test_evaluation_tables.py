@@ -16,6 +16,7 @@ from kernel_space_jax.evaluation.tables import (
     as_csv,
     as_json,
     as_markdown,
+    differences,
     put_section,
     tabulate,
 )
@@ -94,6 +95,14 @@ def test_one_table_in_three_forms():
     assert "| m | 25.00 | 31.00 |" in text
     assert "1 problem:\n\n- n, a2: a2 is missing" in text
     assert "1 note:\n\n- n, a2: 16 bits" in text
+
+
+def test_differences_are_to_the_first_method():
+    values = {"blurry": 20.0, "worse": 19.0, "better": 22.0}
+    held = rows({method: {"a1": value} for method, value in values.items()})
+    changes = differences(tabulate(PAIRS, list(values), ["a1"], held))
+    found = [(c.first, c.second, c.interval.mean) for c in changes]
+    assert found == [("better", "blurry", 2.0), ("blurry", "worse", 1.0)]
 
 
 def test_the_order_of_rows_changes_no_byte():

@@ -26,7 +26,8 @@ Names = Annotated[
         "--method",
         help=f"A method to score, one of {', '.join(methods.table())}; a search and "
         "its preset, such as nested-full; blurry, the photo as it is; or one that is "
-        "told the truth, such as known-kernel. Give it again for more methods.",
+        "told the truth, such as known-kernel. Give it again for more methods; the "
+        "first is the one that the others are compared with.",
     ),
 ]
 WeightFiles = Annotated[

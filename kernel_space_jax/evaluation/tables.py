@@ -90,16 +90,17 @@ def tabulate(
 
 
 def differences(table: Table) -> list[Difference]:
-    """Every pair of methods, in the first column."""
-    column = table.protocol.scores[0].name
-    scores = {method: table.scores[method][column] for method in table.methods}
+    """The first method beside every other, in the first column."""
+    column, reference = table.protocol.scores[0], table.methods[0]
+    scores = {method: table.scores[method][column.name] for method in table.methods}
     # The better method first: a positive difference is what it gains.
     order = sorted(
         (m for m in table.methods if scores[m]),
         key=lambda method: sum(scores[method].values()) / len(scores[method]),
-        reverse=not table.protocol.scores[0].lower_is_better,
+        reverse=not column.lower_is_better,
     )
-    found = (difference(a, b, column, scores) for a, b in combinations(order, 2))
+    pairs = (pair for pair in combinations(order, 2) if reference in pair)
+    found = (difference(a, b, column.name, scores) for a, b in pairs)
     return [change for change in found if change is not None]
 
 
