@@ -115,7 +115,7 @@ def test_a_library_that_is_not_installed(tmp_path, monkeypatch, library, file, e
     monkeypatch.setitem(sys.modules, library, None)
     (tmp_path / file).touch()
     verb = ("import-weights", "nafnet", tmp_path / file, "-o", tmp_path / "o")
-    says = f"pip install 'kernel-space-jax[{extra}]'"
+    says = f"pip install '.[{extra}]'"
     assert_one_sentence(kernel_space_here(*verb), says)
 
 

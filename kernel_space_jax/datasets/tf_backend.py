@@ -61,7 +61,7 @@ def _tensorflow() -> Any:
         import tensorflow as tf  # pyright: ignore
     except ModuleNotFoundError:
         raise UserError(
-            "backend='tf' needs TensorFlow: pip install 'kernel-space-jax[tf]'"
+            "backend='tf' needs TensorFlow: pip install '.[tf]' in the project's folder"
         ) from None
     # It would take the whole memory of a GPU that it has no use for.
     tf.config.set_visible_devices([], "GPU")

@@ -1,13 +1,12 @@
-"""The way that suits a photo: one kernel for all of it, or one for each pixel (`auto`).
+"""One kernel for the whole photo, or one for each pixel (`auto`).
 
-`map` is the best of these methods where the blur is the same everywhere and it finds
-its kernel, and harms the photo where not. It cannot tell these cases apart, but the
-judge can: it is asked about map's kernel beside many others, at each place. Where it is
-not sure two other parts of the photo are asked: if the same kernel is found in them, it
-is right. A photo in which `map` finds no blur may still have some in places, or one too
-large for `map`: `basis` looks at it, and leaves a sharp photo nearly as it is. The
-judge knows photos in colour; a grey one, which may as well come straight from a sensor,
-is map's.
+`map` gives the best result where one kernel blurred the whole photo and `map` finds it;
+elsewhere it harms the photo. The judge, a network that compares kernels at each place,
+rates map's kernel among many others. Where it is the likeliest in most of the photo,
+`map` goes on. Where it is so in a part, the kernels of the photo's two halves decide.
+Otherwise, and where `map` finds no blur, `basis` finds a kernel for each pixel; it
+changes a sharp photo very little. The judge learned from colour photos, so grey photos
+are given to `map`.
 """
 
 from itertools import combinations
@@ -22,15 +21,10 @@ from kernel_space_jax.deblur.view import View
 from kernel_space_jax.metrics import kernel_similarity
 from kernel_space_jax.weights import Weights
 
-# The part of a photo where map's kernel is the likeliest, if it is the right one for
-# all of it: 0.85 and more where it is, 0.7 and less where it is not, on a few photos
-# that we blurred and the middles of GoPro's.
+# The share of a photo in which map's kernel is the likeliest of all: at least 0.85
+# where one kernel blurred it, at most 0.7 elsewhere (docs/history/measurements.md).
 EVERYWHERE = 0.8
-# Where it is the likeliest for a part between these two, it is right if the halves of
-# the photo have kernels so alike. On seven of Kodak's photos that we blurred by turning
-# a camera, with kernels alike from 0.77 on, `map` was 0.7 to 3.2 dB better than
-# `basis`; where it was worse, one with several blurs has 0.87 and one of GoPro's 0.85.
-# One of Köhler's, which `map` makes 3 dB better, has it for 0.28 of its pixels.
+# From this share on, the kernels of the two halves decide, if they are so alike.
 SOMEWHERE = 0.2
 ALIKE = 0.9
 

@@ -60,7 +60,8 @@ def _read_torch(path: Path) -> dict[str, np.ndarray]:
         import torch
     except ImportError:
         raise UserError(
-            "reading PyTorch files needs PyTorch: pip install 'kernel-space-jax[torch]'"
+            "reading PyTorch files needs PyTorch: "
+            "pip install '.[torch]' in the project's folder"
         ) from None
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
@@ -141,7 +142,7 @@ def _read_tensorflow(prefix: Path) -> dict[str, np.ndarray]:
     except ImportError:
         raise UserError(
             "reading TensorFlow checkpoints needs TensorFlow: "
-            "pip install 'kernel-space-jax[tf]'"
+            "pip install '.[tf]' in the project's folder"
         ) from None
     except Exception:
         # TensorFlow raises a different error for each way of being damaged.

@@ -88,7 +88,7 @@ def program_gigabytes(program: Any) -> float:
 def pytorch() -> Any:
     """PyTorch on the platform of JAX; where that is not, a sentence and the end."""
     if not find_spec("torch"):
-        refuse("no PyTorch: pip install 'kernel-space-jax[torch]'")
+        refuse("no PyTorch: pip install '.[torch]' in the project's folder")
     if jax.default_backend() not in ("cpu", "gpu"):
         refuse("PyTorch runs on the CPU and on GPUs; choose --platform cpu")
     # Read when PyTorch is first imported. Threads that wait by spinning take seconds a
