@@ -28,7 +28,7 @@ from kernel_space_jax.solvers.search.batch import spread
 from kernel_space_jax.solvers.search.blind_search import Found, Nested, Search, Start
 from kernel_space_jax.solvers.search.descent import restore_under
 from kernel_space_jax.solvers.tiles import join, tiles
-from kernel_space_jax.solvers.uniform.map_doubt import doubt
+from kernel_space_jax.solvers.uniform.residual_score import residual_score
 from kernel_space_jax.weights import Weights
 
 # The side of the middle or the tile that a search uses.
@@ -80,7 +80,8 @@ def search_kernels(
     found = _run(make(y[:1].shape, starts.k.shape[-1], plan), y, starts, seed, watch)
     # A short search can lose the right kernel of `map`, and finds blur in photos that
     # `map` takes for sharp.
-    better = (doubt(y, found.k) < doubt(y, starts.k)) & (starts.k.max((1, 2)) < 1)
+    lower = residual_score(y, found.k) < residual_score(y, starts.k)
+    better = lower & (starts.k.max((1, 2)) < 1)
     kernels = jnp.where(better[:, None, None], found.k, starts.k)
     return [
         undo(photo, kernels[i], tile=tile, tell=tell)._replace(**_way(found, i))

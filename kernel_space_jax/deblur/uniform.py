@@ -18,8 +18,8 @@ from kernel_space_jax.solvers import blind_map, half_quadratic, restore
 from kernel_space_jax.solvers.per_pixel.richardson_lucy import photo_noise
 from kernel_space_jax.solvers.tiles import Tile, blend, join, side_by_side, tiles
 from kernel_space_jax.solvers.uniform.blind_map import blind_near
-from kernel_space_jax.solvers.uniform.map_doubt import doubt, sharp_left
 from kernel_space_jax.solvers.uniform.non_blind import noise_strength
+from kernel_space_jax.solvers.uniform.residual_score import residual_score, sharp_left
 
 # The kernel is looked for in the middle of the photo, and in this size of it.
 MAP_SIDE = 512
@@ -67,10 +67,10 @@ def deblur_locally(
 ) -> Deblurred:
     """The sharp image behind a photo, one kernel for each tile of it.
 
-    From the kernel of the photo's middle each tile goes on to one of its own, and takes
-    that if it is the less to be doubted there; where nothing moved in the middle, it
-    is looked for anew. Sharp tiles stay as they are, unless a `kernel_size` is given.
-    Tiles overlap, and are blended without seams.
+    The search of each tile starts from the kernel of the photo's middle. The new kernel
+    is taken if its residual score on the tile is lower. Where nothing moved in the
+    middle, the search starts anew. Sharp tiles stay as they are, unless a
+    `kernel_size` is given. Tiles overlap, and are blended without seams.
     """
     tile = min(tile, LOCAL_SIDE)
     overlap = min(LOCAL_OVERLAP, tile // 4)
@@ -97,7 +97,7 @@ def _kernel_of_tile(part: View, shared: Array, kernel_size: int | None) -> Array
         return blind_map(y, kernel_size, gamma=gamma).h[0]
     found = blind_near(y, shared[None], gamma=gamma)
     light = to_light(y, gamma)
-    if doubt(light, found.h)[0] >= doubt(light, shared[None])[0]:
+    if residual_score(light, found.h)[0] >= residual_score(light, shared[None])[0]:
         found = found._replace(h=shared[None])
     return (found if kernel_size else sharp_left(y, found)).h[0]
 

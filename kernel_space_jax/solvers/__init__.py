@@ -6,9 +6,9 @@ from kernel_space_jax.solvers.per_pixel.half_quadratic import half_quadratic
 from kernel_space_jax.solvers.per_pixel.published import published_richardson_lucy
 from kernel_space_jax.solvers.per_pixel.richardson_lucy import richardson_lucy
 from kernel_space_jax.solvers.uniform.blind_map import blind_map
-from kernel_space_jax.solvers.uniform.map_doubt import Blind
 from kernel_space_jax.solvers.uniform.non_blind import restore, wiener
 from kernel_space_jax.solvers.uniform.refine import refine_kernel
+from kernel_space_jax.solvers.uniform.residual_score import Blind
 
 __all__ = [
     "Blind",

@@ -5,7 +5,7 @@
 After Xu, Zheng and Jia (2013) and Pan et al. (2014): at each scale of a pyramid the
 latent x, of few and strong edges, and the kernel h that explains y by it take turns
 (map_turns.py). All of it is one compiled program, which begins with strong edges or
-with weaker ones. The kernel with the lower residual score (map_doubt.py) wins.
+with weaker ones. The kernel with the lower residual score (residual_score.py) wins.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,7 +17,6 @@ import jax.numpy as jnp
 from jax import Array
 
 from kernel_space_jax.operators.camera import to_light
-from kernel_space_jax.solvers.uniform.map_doubt import Blind, doubt_found, sharp_left
 from kernel_space_jax.solvers.uniform.map_turns import (
     CUT,
     cleaned,
@@ -25,6 +24,11 @@ from kernel_space_jax.solvers.uniform.map_turns import (
     on_simplex,
 )
 from kernel_space_jax.solvers.uniform.refine import refine_kernel
+from kernel_space_jax.solvers.uniform.residual_score import (
+    Blind,
+    score_found,
+    sharp_left,
+)
 
 # Turns at each scale but the last; a setting of an earlier trial, which chose it on
 # part of the Levin set. At the photo's own scale half of them do as well, on blurred
@@ -36,8 +40,8 @@ NEAR_STRENGTH, NEAR_TURNS = 1e-3, 10
 COARSE_CUT = 0.05
 SMALLEST = 3
 STEP = 2**0.5
-# Strengths to begin with, chosen on the 50 photographs of map_doubt.py. Two win 0.6 dB
-# over one with kernels in boxes of 13, 21 and 29 pixels.
+# Strengths to begin with, chosen on the 50 photographs of residual_score.py. Two win
+# 0.6 dB over one with kernels in boxes of 13, 21 and 29 pixels.
 STRENGTHS = (2e-3, 6e-3)
 # Pixels a side of the kernels that are looked for, and in smaller photos.
 SIZES = (29, 21, 13)
@@ -65,15 +69,15 @@ def blind_map(y: Array, size: int | None = None, *, gamma: float = 1.0) -> Blind
     program = _program(light.shape, size or largest)
     run = lambda strength: jax.block_until_ready(program(light, jnp.float32(strength)))
     with ThreadPoolExecutor(len(STRENGTHS)) as pool:
-        found = _least_doubted(light, list(pool.map(run, STRENGTHS)))
+        found = _best_scored(light, list(pool.map(run, STRENGTHS)))
     return found if size else sharp_left(y, found)
 
 
 @jax.jit
-def _least_doubted(light: Array, found: Sequence[tuple[Blind, Array]]) -> Blind:
+def _best_scored(light: Array, found: Sequence[tuple[Blind, Array]]) -> Blind:
     """For each photo the kernel with the lowest residual score, refined."""
-    all_found, doubts = jax.tree.map(lambda *parts: jnp.stack(parts), *found)
-    best, photo = jnp.argmin(doubts, 0), jnp.arange(len(light))
+    all_found, scores = jax.tree.map(lambda *parts: jnp.stack(parts), *found)
+    best, photo = jnp.argmin(scores, 0), jnp.arange(len(light))
     return _refined(light, jax.tree.map(lambda part: part[best, photo], all_found))
 
 
@@ -136,7 +140,7 @@ def _search(y: Array, strength: Array, side: int) -> tuple[Blind, Array]:
         return Blind(h, error)
 
     found = jax.vmap(one)(plane)
-    return found, doubt_found(y, found)
+    return found, score_found(y, found)
 
 
 def _start(side: int) -> Array:

@@ -20,7 +20,7 @@ from kernel_space_jax.solvers.uniform.sharpness import sharpness
 # on our samples. Any w of 1.2 to 4 and v of 30 to 1000 does as well; three of Köhler's
 # need w above 2.5. Without v some kernels with a haze around them win, which take a
 # small blur for a large one: -13 dB.
-SPARSE, OUTSIDE, JUDGED_BORDER = 3.0, 100.0, 20
+SPARSE, OUTSIDE, SCORED_BORDER = 3.0, 100.0, 20
 # A photo is sharp if its sharpness is above the first of these, or above the second
 # where the kernel found reduces its edges by less than this part. Of 16 sharp images
 # of Kodak and BSDS that leaves 2 out; shakes of 5 to 31 pixels are below the second.
@@ -35,14 +35,14 @@ class Blind(NamedTuple):
 
 
 @jax.jit
-def doubt(y: Array, h: Array) -> Array:
+def residual_score(y: Array, h: Array) -> Array:
     """The residual scores (N,) of any kernels (N, size, size)."""
     error = jax.vmap(unexplained)(jnp.mean(y, -1), h)
-    return doubt_found(y, Blind(h, error))
+    return score_found(y, Blind(h, error))
 
 
 @jax.jit
-def doubt_found(y: Array, found: Blind) -> Array:
+def score_found(y: Array, found: Blind) -> Array:
     """The residual scores (N,) of the kernels of a search."""
     x = _rough(y, found.h)
     outside = jnp.mean(jnp.maximum(jnp.maximum(-x, x - 1), 0), (1, 2))
@@ -70,7 +70,7 @@ def _is_sharp(y: Array, h: Array, nothing: Array) -> Array:
 def _rough(y: Array, h: Array) -> Array:
     """The middle of the grey x of h, by a few steps: (N, h, w)."""
     x = restore(jnp.mean(y, -1, keepdims=True), h, rounds=1, steps=20)[..., 0]
-    reach = min(JUDGED_BORDER, min(y.shape[1:3]) // 4)
+    reach = min(SCORED_BORDER, min(y.shape[1:3]) // 4)
     return x[:, reach:-reach, reach:-reach]
 
 
