@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-from commands import SHAPES
+from commands import SHAPES, WHOLE
 from scipy import ndimage
 from test_solvers_non_blind import blurred, scene
 
@@ -42,7 +42,9 @@ def test_kernels_are_found_and_photos_do_not_meet():
 
 def test_a_small_blur_is_not_taken_for_a_large_one():
     """A haze around the kernel explains texture, but its x is no photo."""
-    whole = ks.read(SHAPES).pixels[10:214, 10:214].mean(-1)[None, ..., None]
+    whole = (
+        ks.read(WHOLE / SHAPES.name).pixels[10:214, 10:214].mean(-1)[None, ..., None]
+    )
     h = shake_kernel(jax.random.key(54), 5, exposures=(1.0,), length=8.0)
     x, y = blurred(jnp.asarray(whole), h, 0.004)
     shifted = best_shift(x, jnp.clip(restore(y, blind_map(y).h), 0, 1))

@@ -98,7 +98,7 @@ def bad(tmp_path):
         ({"target": "empty.png"}, "empty.png is empty"),
         (
             {"blurry": "small.png"},
-            "the sharp image is 384x256 and the blurry one 48x64",
+            "the sharp image is 256x192 and the blurry one 48x64",
         ),
         ({"more": ["--weights", "text.png"]}, "text.png is not a weight file"),
         ({"more": ["--weights", "missing"]}, "missing does not exist"),

@@ -11,7 +11,6 @@ from commands import (
     SHAPES,
     SHARP,
     assert_one_sentence,
-    kernel_space,
     kernel_space_here,
 )
 from golden import Golden
@@ -92,7 +91,7 @@ def test_the_blur_of_pairs_on_other_images(tmp_path):
 
 def test_the_verbs_on_files(tmp_path, spaces):
     out = tmp_path / "drawn"
-    done = kernel_space(
+    done = kernel_space_here(
         "sample", SHAPES, "-o", out, "-n", 2, "--weights", spaces["vae"]
     )
     assert done.returncode == 0, done.stderr
@@ -108,19 +107,17 @@ def test_the_verbs_on_files(tmp_path, spaces):
     assert_one_sentence(kernel_space_here("sample", SHAPES, *plain), "variational")
     picture = tmp_path / "points.png"
     pair = ["--sharp", SHARP, "--blurry", BLURRY, "--weights", spaces["wovae"]]
-    done = kernel_space("show-kernel", *pair, "-o", picture)
+    done = kernel_space_here("show-kernel", *pair, "-o", picture)
     assert done.returncode == 0, done.stderr
-    # 3 x 5 windows over 256x384 pixels, kernels of 33 pixels and a line between them,
-    # enlarged 6 times, over a caption.
+    # 2 x 3 windows over 192x256 pixels, kernels of 33 pixels and a line between them,
+    # enlarged 9 times, over a caption.
     drawn = ks.read(picture).pixels[: -sheets.CAPTION_HEIGHT, :, 0]
-    height, width = 6 * (3 * 34 - 1), 6 * (5 * 34 - 1)
+    height, width = 9 * (2 * 34 - 1), 9 * (3 * 34 - 1)
     left = (drawn.shape[1] - width) // 2
     grid = drawn[-height:, left : left + width]
     lines = np.isclose(grid, 0.3, atol=0.51 / 255)
-    assert np.flatnonzero(lines.all(0))[::6].tolist() == [
-        6 * n for n in (33, 67, 101, 135)
-    ]
-    assert np.flatnonzero(lines.all(1))[::6].tolist() == [6 * n for n in (33, 67)]
+    assert np.flatnonzero(lines.all(0))[::9].tolist() == [9 * n for n in (33, 67)]
+    assert np.flatnonzero(lines.all(1))[::9].tolist() == [9 * 33]
     assert (drawn[-height:, :left] == 1).all()
 
 
@@ -141,7 +138,7 @@ def bad(tmp_path_factory):
 
 PAIR = f"{SHARP} {BLURRY}"
 ENDS = f"--first {PAIR} --last {PAIR}"
-TWO_SIZES = "the sharp image is 384x256 and the blurry one 48x64"
+TWO_SIZES = "the sharp image is 256x192 and the blurry one 48x64"
 
 
 @pytest.mark.parametrize(

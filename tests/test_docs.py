@@ -77,8 +77,10 @@ WITH_PYTHON = [p for p in GUIDES if python(p) and p.name not in RUN_ELSEWHERE]
 @pytest.fixture
 def checkout(tmp_path, monkeypatch):
     """A folder with what a checkout has, to run commands in and write into."""
-    for folder in ("configs", "data", "scripts"):
+    for folder in ("configs", "scripts"):
         (tmp_path / folder).symlink_to(ROOT / folder)
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "samples").symlink_to(SAMPLES)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from commands import BLURRY, assert_one_sentence, kernel_space_here
+from commands import BLURRY, WHOLE, assert_one_sentence, kernel_space_here
 
 import kernel_space_jax as ks
 from kernel_space_jax import weights
@@ -237,7 +237,7 @@ def test_a_stack_is_a_batch(compact, monkeypatch):
 def test_a_large_photo_in_tiles(module):
     """Further from a tile's edge than the network sees, tiles are the whole photo."""
     reach, network = 48, drawn(module)
-    photo, heard = prepare(ks.read(BLURRY).pixels), []
+    photo, heard = prepare(ks.read(WHOLE / BLURRY.name).pixels), []
     (whole,) = by_network.deblur_by_network([photo], network=network)
     (tiled,) = by_network.deblur_by_network(
         [photo],
