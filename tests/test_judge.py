@@ -89,7 +89,7 @@ def test_candidates_are_judged_alike(network, scene, kernels):
 
 def test_it_answers_as_the_two_headed_network_does(network):
     y = np.random.default_rng(0).random((37, 45, 3), np.float32)
-    found, masks = MODULE.apply(network.variables, jnp.asarray(y)[None])
+    found, masks = jax.jit(MODULE.apply)(network.variables, jnp.asarray(y)[None])
     assert found.shape == (1, 5, 9, 9) and masks.shape == (1, 37, 45, 5)
     np.testing.assert_allclose(masks.sum(-1), 1, rtol=1e-5)
     for photo in (y, y[..., :1], np.zeros_like(y)):
@@ -248,7 +248,9 @@ def test_it_wants_scenes_and_room(config):
 
 def test_the_second_look_comes_nearer():
     """The judge that ships, on scenes of dead leaves that it never saw."""
-    config = load_config(CONFIGS / "judge.py", ["--config.init_from=judge"])
+    config = load_config(
+        CONFIGS / "judge.py", ["--config.init_from=judge", "--config.data.crop=96"]
+    )
     task = build_task(config)
     keys = jax.random.split(jax.random.key(8), 8)
     batch = {"number": jnp.arange(8)} | jax.jit(preparation(config.data))({}, keys)

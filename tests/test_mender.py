@@ -127,7 +127,7 @@ def test_it_learns_beside_a_judge_that_stays(config, judge, tmp_path):
     for photo in (
         picture(1, (37, 45)),
         picture(1, (37, 45))[..., :1],
-        np.zeros((20, 33, 3), np.float32),
+        np.zeros((37, 45, 3), np.float32),
     ):
         found = ks.deblur(photo, "basis", weights=network)
         assert found.image.shape == photo.shape and np.isfinite(found.image).all()

@@ -33,7 +33,7 @@ def photos(tmp_path_factory):
 def environment(devices: int) -> dict[str, str]:
     return os.environ | {
         "JAX_PLATFORMS": "cpu",
-        "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
+        "XLA_FLAGS": f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count={devices}",
         "JAX_COMPILATION_CACHE_DIR": str(CACHE),
         "PYTHONPATH": f"{TESTS}{os.pathsep}{TESTS.parent}",
     }

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from scipy.cluster.vq import kmeans2
+from scipy.spatial.distance import cdist
 
 from kernel_space_jax.synthesis.kernels import shake_kernel
 
@@ -32,7 +33,7 @@ def shake_centres(count: int, size: int, *, still: float = 0.0) -> Array:
     moving = count - (still > 0)
     rows = shake_sample(size).reshape(SAMPLE, -1)
     unit = rows / np.linalg.norm(rows, axis=1, keepdims=True)
-    _, group = kmeans2(unit, moving, minit="++", rng=SEED)
+    group = _groups(unit, moving)
     means = np.stack([rows[group == one].mean(0) for one in range(moving)])
     if still:
         means = np.concatenate([np.eye(1, size**2, size**2 // 2), means])
@@ -55,6 +56,22 @@ def shake_variants(count: int, each: int, size: int) -> Array:
     means = []
     for one in range(count - 1):
         held = rows[group == one]
-        _, part = kmeans2(unit[group == one], each, minit="++", rng=SEED)
+        part = _groups(unit[group == one], each)
         means.append([held[part == k].mean(0) for k in range(each)])
     return jnp.asarray(np.reshape(means, (count - 1, each, size, size)), jnp.float32)
+
+
+def _groups(rows: np.ndarray, count: int) -> np.ndarray:
+    """The k-means group of each row (N, D), from starts far apart (k-means++).
+
+    The draws and the groups are those of `kmeans2(minit="++")`, which measures every
+    distance anew for each start.
+    """
+    rng = np.random.default_rng(SEED)
+    starts = [rows[rng.integers(len(rows))]]
+    nearest = np.full(len(rows), np.inf)
+    for _ in range(count - 1):
+        nearest = np.minimum(nearest, cdist(starts[-1:], rows, "sqeuclidean")[0])
+        share = (nearest / nearest.sum()).cumsum()
+        starts.append(rows[np.searchsorted(share, rng.uniform())])
+    return kmeans2(rows, np.stack(starts), minit="matrix")[1]
