@@ -31,9 +31,10 @@ def photos(tmp_path_factory):
 
 
 def environment(devices: int) -> dict[str, str]:
+    count = f"--xla_force_host_platform_device_count={devices}"
     return os.environ | {
         "JAX_PLATFORMS": "cpu",
-        "XLA_FLAGS": f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count={devices}",
+        "XLA_FLAGS": f"{os.environ['XLA_FLAGS']} {count}",
         "JAX_COMPILATION_CACHE_DIR": str(CACHE),
         "PYTHONPATH": f"{TESTS}{os.pathsep}{TESTS.parent}",
     }
