@@ -21,7 +21,7 @@ def two(tmp_path_factory) -> list[str]:
 
 def test_without_tensorflow_a_sentence_says_what_to_install(two, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorflow", None)
-    with pytest.raises(UserError, match=r"pip install 'kernel-space-jax\[tf\]'"):
+    with pytest.raises(UserError, match=r"pip install '\.\[tf\]'"):
         take(1, two, backend="tf")
 
 
