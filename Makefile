@@ -8,22 +8,21 @@ STAMP := $(VENV)/.installed
 # The tests read records through TensorFlow too, which nothing else needs.
 TEST_STAMP := $(VENV)/.test-installed
 
-.PHONY: demo demo-colour demo-others test lint lock
+.PHONY: demo demo-deblur demo-transfer test lint lock
 
 demo: $(STAMP)
 	$(BIN)/python scripts/prepare_demo.py -o demo/photos
-	$(MAKE) --no-print-directory --jobs=2 demo-colour demo-others
+	$(MAKE) --no-print-directory --jobs=2 demo-deblur demo-transfer
 
-# The first run of a program compiles it on one core, so two go side by side.
-demo-colour:
-	$(BIN)/kernel-space deblur demo/photos/astronaut.png demo/photos/coffee.png \
-	  data/samples/moving_blurry.png -o demo/deblurred --sheet --overwrite
+demo-deblur:
+	$(BIN)/kernel-space deblur demo/photos/coffee.png demo/photos/astronaut.png \
+	  demo/photos/clock.png data/samples/moving_blurry.png \
+	  -o demo/deblurred --sheet --overwrite
 
-demo-others:
+demo-transfer:
 	$(BIN)/kernel-space transfer --sharp data/samples/leaves_sharp.png \
 	  --blurry data/samples/leaves_blurry.png data/samples/shapes_sharp.png \
 	  -o demo/transferred --sheet --overwrite
-	$(BIN)/kernel-space deblur demo/photos/clock.png -o demo/deblurred --sheet --overwrite
 
 test: $(TEST_STAMP) lint
 	$(BIN)/python -m pytest
@@ -37,7 +36,7 @@ lint: $(STAMP)
 $(STAMP): requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "kernel_space_jax needs Python 3.11 or newer: make PYTHON=python3.12 ...")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-compile --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
 	touch $@
 

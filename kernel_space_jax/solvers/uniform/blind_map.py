@@ -63,7 +63,7 @@ def blind_map(y: Array, size: int | None = None, *, gamma: float = 1.0) -> Blind
     Do not jit it as a whole: its searches run side by side, because one of them uses
     one core only.
     """
-    light = to_light(y, gamma)
+    light = _plane(y, gamma)
     # A kernel of more than half the photo leaves too few pixels.
     largest = next((n for n in SIZES if 2 * n <= min(y.shape[1:3])), SMALLEST)
     program = _program(light.shape, size or largest)
@@ -87,8 +87,13 @@ def blind_near(y: Array, h: Array, *, gamma: float = 1.0) -> Blind:
     For parts of a photo whose kernel is close to h, for example where a camera turned:
     x and h in turns, at full resolution only.
     """
-    light = to_light(y, gamma)
+    light = _plane(y, gamma)
     return _refined(light, _near(light, h))
+
+
+def _plane(y: Array, gamma: float) -> Array:
+    """The grey light (N, H, W, 1): photos in grey and in colour share programs."""
+    return jnp.mean(to_light(y, gamma), -1, keepdims=True)
 
 
 @jax.jit
@@ -98,14 +103,13 @@ def _near(y: Array, h: Array) -> Blind:
         h, _, error = in_turns(plane, h, strength, NEAR_TURNS)
         return Blind(cleaned(h, CUT), error)
 
-    return jax.vmap(one)(jnp.mean(y, -1), h)
+    return jax.vmap(one)(y[..., 0], h)
 
 
 @jax.jit
 def _refined(y: Array, found: Blind) -> Blind:
     """L0 edges are steeper than those of photos, so the kernels found are too wide."""
-    plane = jnp.mean(y, -1, keepdims=True)
-    h = refine_kernel(plane, found.h, jax.random.key(0), turns=REFINED)
+    h = refine_kernel(y, found.h, jax.random.key(0), turns=REFINED)
     return found._replace(h=h)
 
 
@@ -122,7 +126,6 @@ def _search(y: Array, strength: Array, side: int) -> tuple[Blind, Array]:
 
     The strength is that of the first turn, and falls from turn to turn.
     """
-    plane = jnp.mean(y, -1)
     scales = _scales(side)
 
     def one(plane: Array) -> Blind:
@@ -139,7 +142,7 @@ def _search(y: Array, strength: Array, side: int) -> tuple[Blind, Array]:
             h = cleaned(h, CUT if last else COARSE_CUT)
         return Blind(h, error)
 
-    found = jax.vmap(one)(plane)
+    found = jax.vmap(one)(y[..., 0])
     return found, score_found(y, found)
 
 
