@@ -3,9 +3,10 @@
     python scripts/prepare_demo.py -o demo/photos
 
 A real camera motion blurred `clock`; it is made half as large. The other photos are
-sharp, and get a simulated camera shake: y = (h * x^2.2 + noise)^(1/2.2). All are cut to
-the size of the samples, so that the demo compiles its programs once. They are CC0 or in
-the public domain; `credits.txt` names their photographers. The script needs no network.
+sharp, and get a simulated camera shake: y = (h * x^2.2 + noise)^(1/2.2). They are cut
+to the size of the samples, so that the demo compiles its programs once. All are CC0 or
+in the public domain; `credits.txt` names their photographers. The script needs no
+network.
 """
 
 from pathlib import Path
@@ -43,7 +44,7 @@ class Source(NamedTuple):
 
 SOURCES = (
     Source("astronaut", "astronaut.png", "NASA, public domain", 3),
-    Source("coffee", "coffee.png", "Rachel Michetti (Pikolo Espresso Bar), CC0", 1),
+    Source("coffee", "coffee.png", "Rachel Michetti (Pikolo Espresso Bar), CC0", 6),
     Source("clock", "clock_motion.png", "Stefan van der Walt, public domain", None),
 )
 
@@ -55,7 +56,7 @@ def main(
         photo = ks.read(PHOTOS / source.file)
         height, width = photo.pixels.shape[:2]
         if source.seed is None:
-            pixels = middle(smaller(photo.pixels, width // 2, height // 2))
+            pixels = smaller(photo.pixels, width // 2, height // 2)
         else:
             x = smaller(photo.pixels, WIDTH, round(height * WIDTH / width))
             pixels = shaken(x[:HEIGHT], source.seed)
@@ -69,12 +70,6 @@ def smaller(x: np.ndarray, width: int, height: int) -> np.ndarray:
     """x (H, W, C) at another size; each pixel is the mean of those that it covers."""
     resized = cv2.resize(x, (width, height), interpolation=cv2.INTER_AREA)
     return resized.reshape(height, width, -1)
-
-
-def middle(x: np.ndarray) -> np.ndarray:
-    """The middle of x (H, W, C): (HEIGHT, WIDTH, C)."""
-    top, left = (x.shape[0] - HEIGHT) // 2, (x.shape[1] - WIDTH) // 2
-    return x[top : top + HEIGHT, left : left + WIDTH]
 
 
 def shaken(x: np.ndarray, seed: int) -> np.ndarray:
