@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 import tiny_data
+from commands import SHARP
 from test_datasets_layouts import write_levin
 from test_datasets_pipeline import assert_same, take
 from tiny_data import picture, write, write_pairs
@@ -105,6 +106,15 @@ def test_tiles_cover_the_picture(tmp_path):
         np.testing.assert_array_equal(record.blurry, whole.blurry[place])
         seen[place] = True
     assert seen.all()
+
+
+def test_a_damaged_photo_is_named_and_leaves_nothing(tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "a.png").write_bytes(SHARP.read_bytes())
+    (tmp_path / "in" / "b.png").write_bytes(SHARP.read_bytes()[:2000])
+    with pytest.raises(UserError, match="b.png is truncated or damaged"):
+        make(f"images:{tmp_path / 'in'}", tmp_path / "out")
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]
 
 
 def test_a_killed_run_leaves_nothing_and_is_gone_on_with(tmp_path, monkeypatch):

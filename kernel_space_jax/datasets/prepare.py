@@ -32,6 +32,7 @@ from kernel_space_jax.files import write_whole
 # Memory holds a shard twice over while it is written; a killed run loses at most one.
 SHARD_BYTES = 64 * 2**20
 THREADS = min(16, os.cpu_count() or 1)
+WRITING = ".writing"  # the end of the name of a shard that is not finished
 Example = tuple[str, dict[str, Any]]
 
 
@@ -77,6 +78,11 @@ def prepare(
             write_whole(built / CONTENTS, json.dumps(contents).encode())
             os.replace(built, output)
         shutil.rmtree(work, ignore_errors=True)
+    except UserError:
+        # Finished shards are kept for the next run; nothing else is worth keeping.
+        if all(file.suffix == WRITING for file in (work / "shards").glob("*")):
+            shutil.rmtree(work, ignore_errors=True)
+        raise
     except OSError as error:
         reason = error.strerror or str(error)
         raise UserError(
@@ -226,7 +232,7 @@ class _Writer(tfds.core.ExampleWriter):
     def write(self, path: Any, examples: Iterable[tuple[Any, bytes]]) -> None:
         shard = self.finished / Path(path).name
         if not shard.exists():
-            names, writing = [], shard.with_name(shard.name + ".writing")
+            names, writing = [], shard.with_name(shard.name + WRITING)
             writer = ArrayRecordWriter(str(writing), self.options)
             try:
                 for name, example in examples:

@@ -99,7 +99,7 @@ def defaults(task: str, **options: Any) -> Config:
     config.evaluate_every = 500
     config.checkpoint_every = 500
     config.keep = 3  # checkpoints, besides the best
-    config.best = "psnr"  # the validation score, higher is better, that says which
+    config.best = "psnr"  # the validation score, higher is better; "" for none
     config.init_from = ""  # a weight file to start from
 
     module, fixed = _task(task)

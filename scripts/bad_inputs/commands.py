@@ -170,7 +170,7 @@ UNTRAINABLE = tuple(
     for key in (
         "data.crop=0", "data.crop=-8", "model.width=0", "model.width=-4", "steps=-5",
         "batch_size=0", "dtype=float99", "optimiser=adm", "schedule=cosin",
-        "parallel=many", "best=", "learning_rate=-1.0",
+        "parallel=many", "best=ssmi", "learning_rate=-1.0",
     )
 )  # fmt: skip
 # An output that is an input, that is there, or that is another output.
