@@ -198,7 +198,6 @@ def test_where_the_judge_is_unsure_the_halves_of_the_photo_decide(mapped, monkey
     one = ks.deblur(photo)
     assert one.kernel is not None
     assert float(psnr(one.image[None], mapped.image[None])[0]) > 45
-    assert automatic.likeness(prepare(photo), one.kernel) > automatic.ALIKE
     # Upside down one half has another blur, and both look like photos all the same.
     half = photo.shape[1] // 2
     both = np.concatenate([photo[:, :half], photo[::-1, half:]], 1)
