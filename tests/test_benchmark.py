@@ -48,7 +48,7 @@ def test_basis(tmp_path):
 
 def test_deblur(tmp_path):
     found, output = figures(
-        tmp_path, *"deblur --height 64 --width 64 --method map --rounds 1".split()
+        tmp_path, *"deblur --height 64 --width 80 --method map --rounds 1".split()
     )
     # What the first run compiled the later one finds.
     assert 0 < found["later"]["seconds"] < found["first"]["seconds"]
