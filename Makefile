@@ -5,7 +5,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-# The tests read records through TensorFlow too, which nothing else needs.
+# The tests read records through TensorFlow too, which nothing else needs. The demo
+# imports little, so it does without bytecode; the tests start many processes.
 TEST_STAMP := $(VENV)/.test-installed
 
 .PHONY: demo demo-deblur demo-transfer test lint lock
@@ -41,7 +42,8 @@ $(STAMP): requirements.lock pyproject.toml
 	touch $@
 
 $(TEST_STAMP): $(STAMP) requirements-tf.lock
-	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-tf.lock
+	$(BIN)/python -m pip install --quiet --no-compile --require-hashes -r requirements-tf.lock
+	$(BIN)/python -m compileall -q -j 0 $(VENV)/lib || true
 	touch $@
 
 lock:
