@@ -52,7 +52,8 @@ def test_deblur(tmp_path):
     )
     # What the first run compiled the later one finds.
     assert 0 < found["later"]["seconds"] < found["first"]["seconds"]
-    assert 1e8 < found["later"]["bytes"] <= found["first"]["bytes"]
+    # Memory of the same run differs by a few per cent.
+    assert 1e8 < found["later"]["bytes"] <= 1.1 * found["first"]["bytes"]
     assert f"{found['first']['seconds']:.1f}" in output
 
 
