@@ -5,8 +5,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-# The tests read records through TensorFlow too, which nothing else needs. The demo
-# imports little, so it does without bytecode; the tests start many processes.
+# The tests read records through TensorFlow too, which nothing else needs. Making
+# bytecode takes longer than the demo saves by it; the tests start many processes.
 TEST_STAMP := $(VENV)/.test-installed
 
 .PHONY: demo demo-deblur demo-transfer test lint lock

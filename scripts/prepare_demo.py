@@ -33,7 +33,8 @@ NOISE = 0.002
 class Source(NamedTuple):
     """A photo of scikit-image: our name for it, its file, its credit, its shake.
 
-    `seed` draws the camera shake; a photo without one is blurred already.
+    `seed` draws the camera shake, chosen so that `deblur` finds one kernel for all of
+    the photo; a photo without one is blurred already.
     """
 
     name: str

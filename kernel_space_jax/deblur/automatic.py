@@ -21,8 +21,8 @@ from kernel_space_jax.deblur.view import View
 from kernel_space_jax.metrics import kernel_similarity
 from kernel_space_jax.weights import Weights
 
-# The share of a photo in which map's kernel is the likeliest of all: at least 0.85
-# where one kernel blurred it, at most 0.7 elsewhere (docs/history/measurements.md).
+# The share of a photo in which map's kernel is the likeliest of all. Chosen on few
+# photos, GoPro's among them (docs/history/measurements.md): its table is no proof.
 EVERYWHERE = 0.8
 # From this share on, the kernels of the two halves decide, if they are so alike.
 SOMEWHERE = 0.2
