@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from kernel_space_jax.solvers.search.batch import spread
+from kernel_space_jax.solvers.batch import spread
 
 
 def halvings(limit, x):

@@ -18,8 +18,8 @@ from kernel_space_jax.models.kernel_space import KernelSpace
 from kernel_space_jax.models.priors import PixelKernelPrior
 from kernel_space_jax.operators import Learned, Uniform
 from kernel_space_jax.priors import Free, Network, Simplex
+from kernel_space_jax.solvers.batch import spread
 from kernel_space_jax.solvers.search import blind_search, presets
-from kernel_space_jax.solvers.search.batch import spread
 from kernel_space_jax.solvers.search.presets import (
     JOINT_DEBLUR,
     PRESETS,

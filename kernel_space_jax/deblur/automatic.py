@@ -19,6 +19,7 @@ from kernel_space_jax.deblur.result import TILE, Deblurred, Tell, silent
 from kernel_space_jax.deblur.uniform import deblur_uniform, kernel_of_middle, undo
 from kernel_space_jax.deblur.view import View
 from kernel_space_jax.metrics import kernel_similarity
+from kernel_space_jax.solvers.uniform.starts import QUICK
 from kernel_space_jax.weights import Weights
 
 # The share of a photo in which map's kernel is the likeliest of all. Chosen on few
@@ -34,6 +35,7 @@ def deblur_automatically(
     *,
     network: Weights,
     kernel_size: int | None = None,
+    preset: str = QUICK,
     tile: int = TILE,
     tell: Tell = silent,
 ) -> Deblurred:
@@ -42,9 +44,11 @@ def deblur_automatically(
     The weights are those of a Mender or a Judge. A `kernel_size` asks for one kernel.
     """
     if kernel_size is not None or photo.channels == 1:
-        found = deblur_uniform(photo, kernel_size=kernel_size, tile=tile, tell=tell)
+        found = deblur_uniform(
+            photo, kernel_size=kernel_size, preset=preset, tile=tile, tell=tell
+        )
         return found._replace(method="map")
-    field = judged(photo.middle(tile), network)
+    field = judged(photo.middle(tile), network, preset)
     h = field.kernels[0, -1]
     if _is_everywhere(photo, h, share_of_map(field)):
         return undo(photo, h, tile=tile, tell=tell)._replace(method="map")

@@ -23,8 +23,8 @@ from kernel_space_jax.deblur.uniform import undo
 from kernel_space_jax.deblur.view import View
 from kernel_space_jax.images import match_channels
 from kernel_space_jax.solvers import blind_map, restore
+from kernel_space_jax.solvers.batch import spread
 from kernel_space_jax.solvers.search import blind_search, presets
-from kernel_space_jax.solvers.search.batch import spread
 from kernel_space_jax.solvers.search.blind_search import Found, Nested, Search, Start
 from kernel_space_jax.solvers.search.descent import restore_under
 from kernel_space_jax.solvers.tiles import join, tiles

@@ -34,6 +34,7 @@ from kernel_space_jax.models.vgg import VGG19
 from kernel_space_jax.operators.camera import GAMMA
 from kernel_space_jax.solvers.search import presets
 from kernel_space_jax.solvers.search.blind_search import Nested
+from kernel_space_jax.solvers.uniform import starts
 from kernel_space_jax.weights import Weights, load
 
 DEFAULT = "auto"
@@ -80,6 +81,11 @@ def known_solver(solver: str, shape: Shape) -> None:
 def known_preset(preset: str, shape: Shape) -> None:
     """The name of a cost."""
     presets.find_preset(preset)
+
+
+def known_starts(preset: str, shape: Shape) -> None:
+    """The name of a number of starts."""
+    starts.find_preset(preset)
 
 
 def of_vgg(vgg: Weights, shape: Shape) -> None:
@@ -139,6 +145,15 @@ PRESET = Option(
     "quick",
     check=known_preset,
 )
+STARTS = Option(
+    "preset",
+    str,
+    f"How many starts the search for one kernel has, {', '.join(starts.PRESETS)}: "
+    f"{', '.join(str(len(p.starts.box)) for p in starts.PRESETS.values())}. More of "
+    "them take longer and miss the kernel less often.",
+    starts.QUICK,
+    check=known_starts,
+)
 SEED = Option(
     "seed",
     int,
@@ -157,7 +172,7 @@ WATCH = Option("watch", Watch, "Sees the search a few times.", unwatched)
 
 # The methods.
 
-ONE_KERNEL = (KERNEL_SIZE, CAMERA, TILING)
+ONE_KERNEL = (KERNEL_SIZE, STARTS, CAMERA, TILING)
 SEARCHED = (KERNEL_SIZE, PRESET, SEED, WATCH)
 METHODS: dict[str, Method] = {
     row.name: row
@@ -180,7 +195,7 @@ METHODS: dict[str, Method] = {
             "map-local",
             "finds one kernel for each tile of the photo",
             deblur_locally,
-            (KERNEL_SIZE, CAMERA, replace(TILING, default=LOCAL_SIDE)),
+            (KERNEL_SIZE, STARTS, CAMERA, replace(TILING, default=LOCAL_SIDE)),
         ),
         Method(
             "basis",

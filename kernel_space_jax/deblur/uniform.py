@@ -20,6 +20,7 @@ from kernel_space_jax.solvers.tiles import Tile, blend, join, side_by_side, tile
 from kernel_space_jax.solvers.uniform.blind_map import blind_near
 from kernel_space_jax.solvers.uniform.non_blind import noise_strength
 from kernel_space_jax.solvers.uniform.residual_score import residual_score, sharp_left
+from kernel_space_jax.solvers.uniform.starts import QUICK
 
 # The kernel is looked for in the middle of the photo, and in this size of it.
 MAP_SIDE = 512
@@ -40,6 +41,7 @@ def deblur_uniform(
     photo: View,
     *,
     kernel_size: int | None = None,
+    preset: str = QUICK,
     tile: int = TILE,
     tell: Tell = silent,
 ) -> Deblurred:
@@ -49,19 +51,23 @@ def deblur_uniform(
     the middle of the photo; without a size, the best of several is taken, and a photo
     that is sharp comes back as it is, with the kernel that does nothing.
     """
-    return undo(photo, kernel_of_middle(photo, kernel_size), tile=tile, tell=tell)
+    h = kernel_of_middle(photo, kernel_size, preset)
+    return undo(photo, h, tile=tile, tell=tell)
 
 
-def kernel_of_middle(photo: View, kernel_size: int | None = None) -> Array:
+def kernel_of_middle(
+    photo: View, kernel_size: int | None = None, preset: str = QUICK
+) -> Array:
     """The kernel (size, size) that `map` finds in the middle of a photo."""
     y = photo.middle(MAP_SIDE).batch
-    return blind_map(y, kernel_size, gamma=photo.gamma).h[0]
+    return blind_map(y, kernel_size, gamma=photo.gamma, preset=preset).h[0]
 
 
 def deblur_locally(
     photo: View,
     *,
     kernel_size: int | None = None,
+    preset: str = QUICK,
     tile: int = LOCAL_SIDE,
     tell: Tell = silent,
 ) -> Deblurred:
@@ -75,7 +81,7 @@ def deblur_locally(
     tile = min(tile, LOCAL_SIDE)
     overlap = min(LOCAL_OVERLAP, tile // 4)
     places = tiles(photo.size, tile, overlap)
-    shared = kernel_of_middle(photo, kernel_size)
+    shared = kernel_of_middle(photo, kernel_size, preset)
 
     def solve(place: Tile) -> tuple[np.ndarray, Array]:
         part = photo.part(place)

@@ -24,9 +24,9 @@ from jax import Array
 
 from kernel_space_jax.models.vgg import VGG19
 from kernel_space_jax.priors import Network
+from kernel_space_jax.solvers.batch import Way, spread
 from kernel_space_jax.solvers.minimise import State
 from kernel_space_jax.solvers.search import blind_search, presets
-from kernel_space_jax.solvers.search.batch import Way, spread
 from kernel_space_jax.solvers.search.blind_search import Search
 from kernel_space_jax.weights import Weights, from_torch
 

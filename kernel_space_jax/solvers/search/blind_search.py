@@ -6,7 +6,7 @@
 (Ren et al. 2020) do. *Nested* is Algorithm 1 of Tran et al.: before each step of x the
 k that fits it best is found by a search of its own.
 
-One photo is (1, H, W, C). `solvers/search/batch.py` solves many at once.
+One photo is (1, H, W, C). `solvers/batch.py` solves many at once.
 """
 
 from collections.abc import Callable

@@ -32,21 +32,26 @@ KERNEL_STEPS, BOUND_STEPS = 4, 30
 RIDGE = 2e-3
 CUT = 0.025
 LEAST_MASS = 0.05
+# So far below what a kernel can be that the projection makes it 0.
+OUTSIDE = -1e3
 
 
 def in_turns(
-    y: Array, h: Array, strength: Array, turns: int
+    y: Array, h: Array, strength: Array, turns: int, box: Array | float = 1.0
 ) -> tuple[Array, Array, Array]:
     """x and h in turns on a photo (H, W) of one scale.
 
-    The kernel, the strength that is left, and the part of the photo unexplained.
+    h fills no more than the part `box` of its side. Returns the kernel, the strength
+    that is left, and the part of the photo unexplained.
     """
-    domain = canvas(y.shape, h.shape)
+    domain, side = canvas(y.shape, h.shape), h.shape[-1]
+    away = jnp.abs(jnp.arange(side) - side // 2)
+    inside = jnp.maximum(away[:, None], away[None]) <= box * side / 2
 
     def turn(_: int, state: tuple[Array, Array, Array]) -> tuple[Array, ...]:
         h, strength, _ = state  # type: ignore[assignment]
         x = latent(domain, y, h, strength)
-        h, error = _kernel(domain, y, x, h)
+        h, error = _kernel(domain, y, x, h, inside)
         h = on_simplex(jnp.where(h < CUT * h.max(), 0, h))
         return h, jnp.maximum(strength / FALL, LEAST_STRENGTH), error
 
@@ -92,8 +97,10 @@ def unexplained(y: Array, h: Array) -> Array:
     return rest / jnp.maximum(jnp.sum((mask * seen) ** 2), 1e-12)
 
 
-def _kernel(domain: Canvas, y: Array, x: Array, h: Array) -> tuple[Array, Array]:
-    """h >= 0 of sum 1 that explains the photo's differences by those of x.
+def _kernel(
+    domain: Canvas, y: Array, x: Array, h: Array, inside: Array
+) -> tuple[Array, Array]:
+    """h >= 0 of sum 1, 0 if not inside, that explains the photo's differences by x's.
 
         min  sum_d |M_d (h * D_d x - D_d y)|^2 + ridge |D x|^2 |h|^2
 
@@ -126,7 +133,7 @@ def _kernel(domain: Canvas, y: Array, x: Array, h: Array) -> tuple[Array, Array]
             best, ahead = state
             away = ahead - h
             slope = here + bound(away) + ridge * away
-            new = project(ahead - length * slope)
+            new = project(jnp.where(inside, ahead - length * slope, OUTSIDE))
             return new, new + number / (number + 3.0) * (new - best)
 
         return lax.fori_loop(0, BOUND_STEPS, step, (h, h))[0]  # type: ignore[arg-type]

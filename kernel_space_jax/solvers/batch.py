@@ -9,10 +9,14 @@ suits the platform:
 
 On a CPU convolutions with weights of their own for each photo are faster one by one;
 `scripts/benchmark.py blind` measures it.
+
+`solve_each` is for problems that use one core each: on a CPU threads take them.
 """
 
+import os
 from collections.abc import Callable
-from functools import partial
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache, partial
 from typing import Any, Literal
 
 import jax
@@ -69,6 +73,36 @@ def spread(
         return jax.tree.map(lambda leaf: leaf[:count], found)
 
     return everywhere
+
+
+def solve_each(solve: Callable[..., Any], shared: Any, *stacks: Any) -> Any:
+    """`solve(shared, *one)` of each problem of the stacks, as `spread` gives them.
+
+    Programs are kept by `solve`: give the same function again, not a new lambda.
+    """
+    if way_of_platform() != "map" or jax.device_count() > 1:
+        return _spread(solve)(shared, *stacks)
+    ones = [jax.tree.map(lambda a, i=i: a[i], stacks) for i in range(_count(stacks))]
+    program = _program(solve, shared, *ones[0])
+    run = lambda one: jax.block_until_ready(program(shared, *one))
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        found = list(pool.map(run, ones))
+    return jax.tree.map(lambda *parts: jnp.stack(parts), *found)
+
+
+_spread = cache(spread)
+
+
+def _program(solve: Callable[..., Any], *arguments: Any) -> Callable[..., Any]:
+    """Compiled before the threads start: each would compile it for itself."""
+    leaves, tree = jax.tree.flatten(arguments)
+    kinds = tuple(jax.ShapeDtypeStruct(a.shape, a.dtype) for a in leaves)
+    return _compiled(solve, tree, kinds)
+
+
+@cache
+def _compiled(solve: Callable[..., Any], tree: Any, kinds: tuple) -> Any:
+    return jax.jit(solve).lower(*jax.tree.unflatten(tree, kinds)).compile()
 
 
 def _chunk(solve: Callable, shared: Any, stacks: tuple, memory: int | None) -> int:

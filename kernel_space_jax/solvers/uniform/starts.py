@@ -1,0 +1,173 @@
+"""The searches of `map`: where each begins, its two halves, and how many go on.
+
+A search may fall into a wrong kernel from one start and find the right one from
+another. The coarse scales cost a third of a search. So all starts are searched there,
+and those with the lowest residual scores go on to the fine scales (successive halving).
+"""
+
+from collections.abc import Callable
+from functools import cache, partial
+from itertools import product
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from kernel_space_jax.errors import unknown
+from kernel_space_jax.solvers.batch import solve_each
+from kernel_space_jax.solvers.uniform.map_turns import (
+    CUT,
+    cleaned,
+    in_turns,
+    on_simplex,
+)
+from kernel_space_jax.solvers.uniform.residual_score import (
+    Blind,
+    residual_score,
+    score_found,
+)
+
+# Turns at each scale but the last; a setting of an earlier trial, which chose it on
+# part of the Levin set. At the photo's own scale half of them do as well, on blurred
+# photographs and Levin's.
+TURNS, LAST_TURNS = 10, 5
+COARSE_CUT = 0.05
+SMALLEST = 3
+STEP = 2**0.5
+# The scales of the second half of a search.
+FINE = 2
+
+
+class Start(NamedTuple):
+    """Where searches begin: numbers, or arrays (N,).
+
+    The strength of the first turn falls from turn to turn; few strong edges or many may
+    lead to the kernel. `box` is the part of the kernel's side that it may fill.
+    """
+
+    strength: Array | float
+    box: Array | float
+
+
+class Half(NamedTuple):
+    """Searches after their coarse scales: kernels (N, s, s), strengths left (N,)."""
+
+    h: Array
+    strength: Array
+
+
+class Preset(NamedTuple):
+    """How much a search may cost: its starts, and how many of them go on."""
+
+    strengths: tuple[float, ...]
+    boxes: tuple[float, ...]
+    kept: int
+
+    @property
+    def starts(self) -> Start:
+        """All strengths in all boxes, as arrays."""
+        pairs = product(self.strengths, self.boxes)
+        return Start(*map(jnp.float32, map(jnp.array, zip(*pairs, strict=True))))
+
+
+# The strengths of `quick` were chosen on the 50 photographs of residual_score.py. Two
+# win 0.6 dB over one with kernels in boxes of 13, 21 and 29 pixels.
+QUICK = "quick"
+PRESETS = {
+    QUICK: Preset((2e-3, 6e-3), (1.0,), 2),
+    "balanced": Preset((1e-3, 2e-3, 4e-3, 6e-3, 1e-2), (1.0, 0.86, 0.72), 8),
+    "thorough": Preset(
+        (1e-3, 1.5e-3, 2e-3, 3e-3, 4e-3, 6e-3, 8e-3, 1e-2),
+        (1.0, 0.86, 0.72, 0.5),
+        32,
+    ),
+}
+
+
+def find_preset(name: str) -> Preset:
+    """The preset of that name."""
+    if name not in PRESETS:
+        raise unknown("preset", name, PRESETS)
+    return PRESETS[name]
+
+
+def best_of_starts(plane: Array, preset: Preset, side: int) -> Blind:
+    """The kernel (side, side) of a photo (H, W) with the lowest residual score."""
+    starts = preset.starts
+    halves = solve_each(_sided(coarse, side), plane, starts)
+    if preset.kept < len(starts.box):
+        scores = solve_each(_sided(coarse_score, side), plane, halves)
+        kept = jnp.argsort(scores)[: preset.kept]
+        starts, halves = jax.tree.map(lambda part: part[kept], (starts, halves))
+    found, scores = solve_each(_sided(fine, side), plane, starts, halves)
+    return jax.tree.map(lambda part: part[jnp.argmin(scores)], found)
+
+
+@cache
+def _sided(function: Callable[..., Any], side: int) -> Callable[..., Any]:
+    """The same function each time, so that its program is found again."""
+    return partial(function, side=side)
+
+
+def coarse(plane: Array, start: Start, side: int) -> Half:
+    """The scales of a photo (H, W) but the last `FINE`, for kernels (side, side)."""
+    scales = _scales(side)
+    h, strength = _almost_sharp(scales[0]), jnp.asarray(start.strength)
+    for own in scales[:-FINE]:
+        h = _enlarged(h, own)
+        small = _smaller(plane, own / side, own)
+        h, strength, _ = in_turns(small, h, strength, TURNS, start.box)
+        h = cleaned(h, COARSE_CUT)
+    return Half(h, strength)
+
+
+def coarse_score(plane: Array, half: Half, side: int) -> Array:
+    """The residual score () at the last coarse scale."""
+    own = half.h.shape[-1]
+    small = _smaller(plane, own / side, own)
+    return residual_score(small[None, ..., None], half.h[None])[0]
+
+
+def fine(plane: Array, start: Start, half: Half, side: int) -> tuple[Blind, Array]:
+    """The last `FINE` scales: the kernel (side, side) and its residual score."""
+    h, strength, error = half.h, half.strength, jnp.float32(0)
+    for own in _scales(side)[-FINE:]:
+        last = own == side
+        h = _enlarged(h, own)
+        small = _smaller(plane, own / side, own)
+        turns = LAST_TURNS if last else TURNS
+        h, strength, error = in_turns(small, h, strength, turns, start.box)
+        h = cleaned(h, CUT if last else COARSE_CUT)
+    found = Blind(h, error)
+    one = jax.tree.map(lambda part: part[None], found)
+    return found, score_found(plane[None, ..., None], one)[0]
+
+
+def _almost_sharp(side: int) -> Array:
+    """The first kernel of a search, almost without blur."""
+    middle = side // 2
+    return jnp.zeros((side, side)).at[middle, middle : middle + 2].set(0.5)
+
+
+def _enlarged(h: Array, side: int) -> Array:
+    if h.shape[-1] == side:
+        return h
+    return on_simplex(jax.image.resize(h, (side, side), "linear"))
+
+
+def _smaller(plane: Array, ratio: float, side: int) -> Array:
+    """A photo (H, W) at `ratio` of its size, at least twice a kernel's side."""
+    shape = tuple(max(round(n * ratio), 2 * side) for n in plane.shape)
+    return jax.image.resize(plane, shape, "linear", antialias=True)
+
+
+def _scales(size: int) -> list[int]:
+    """Odd kernel sizes, each a square root of 2 larger, from 3 to `size`."""
+    sides, side = [size], float(size)
+    while sides[-1] > SMALLEST:
+        side /= STEP
+        nearest = max(SMALLEST, 2 * round((side - 1) / 2) + 1)
+        if nearest < sides[-1]:
+            sides.append(nearest)
+    return sides[::-1]
