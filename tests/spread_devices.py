@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from kernel_space_jax.solvers.batch import spread
+from kernel_space_jax.solvers.batch import solve_each, spread
 
 
 def halvings(limit, x):
@@ -25,6 +25,8 @@ for way in ("map", "vmap"):
     alone = [halvings(limit, x) for x in stack]
     np.testing.assert_array_equal(counts, [count for count, _ in alone])
     np.testing.assert_array_equal(left, [x for _, x in alone])
+    each = solve_each(halvings, limit, stack)
+    np.testing.assert_array_equal(each[1], left)
     program = together.lower(limit, jnp.tile(stack, 2)).compile().as_text()
     # No device waits for another, however long its photos take.
     assert not any(f"all-{what}" in program for what in ("reduce", "gather", "to-all"))

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from commands import SHAPES, WHOLE
 from scipy import ndimage
 from test_solvers_non_blind import blurred, scene
@@ -10,7 +11,9 @@ from test_solvers_non_blind import blurred, scene
 import kernel_space_jax as ks
 from kernel_space_jax.metrics import best_shift, kernel_similarity, psnr
 from kernel_space_jax.solvers import blind_map, refine_kernel, restore
-from kernel_space_jax.solvers.uniform.map_turns import island_mass
+from kernel_space_jax.solvers.uniform.map_turns import in_turns, island_mass
+from kernel_space_jax.solvers.uniform.residual_score import score_found
+from kernel_space_jax.solvers.uniform.starts import PRESETS, best_of_starts
 from kernel_space_jax.synthesis import shake_kernel
 
 
@@ -57,6 +60,34 @@ def test_odd_photos_stay_finite():
     found = blind_map(jnp.concatenate([y, noise]), 9)
     assert jnp.isfinite(found.h).all()
     np.testing.assert_allclose(found.h.sum((1, 2)), 1, atol=1e-5)
+
+
+def test_a_kernel_stays_in_its_box():
+    y = jax.random.uniform(jax.random.key(0), (40, 44))
+    h = jnp.full((9, 9), 1 / 81)
+    found, _, _ = jax.jit(in_turns, static_argnums=3)(y, h, jnp.float32(2e-3), 1, 0.6)
+    outside = np.ones((9, 9), bool)
+    outside[2:7, 2:7] = False
+    assert (found[outside] == 0).all() and float(found.sum()) == pytest.approx(1)
+
+
+def test_more_starts_end_no_worse_by_the_score_and_alone_they_are_the_same():
+    """The starts of `quick` are among those of `thorough`, and all of them go on."""
+    _, y = blurred(scene(9, 64, 68), kernels()[1], 0.003)
+    plane = y[0, ..., 0]
+
+    def score(found):
+        return float(score_found(y, jax.tree.map(lambda part: part[None], found))[0])
+
+    quick, thorough = (
+        best_of_starts(plane, PRESETS[name], 9) for name in ("quick", "thorough")
+    )
+    assert score(thorough) <= score(quick) + 1e-5
+    black = jnp.zeros_like(y)
+    both = blind_map(jnp.concatenate([black, y]), 9, preset="balanced")
+    assert jnp.isfinite(both.h).all()
+    alone = blind_map(y, 9, preset="balanced")
+    np.testing.assert_allclose(both.h[1], alone.h[0], atol=1e-6)
 
 
 def test_refinement_leaves_the_true_kernel_alone_and_mends_a_wrong_one():

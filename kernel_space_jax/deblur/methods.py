@@ -144,15 +144,17 @@ PRESET = Option(
     "networks as in the papers, 1500 of smaller ones, or 400 for a first look.",
     "quick",
     check=known_preset,
+    choices=tuple(presets.PRESETS),
 )
 STARTS = Option(
     "preset",
     str,
     f"How many starts the search for one kernel has, {', '.join(starts.PRESETS)}: "
-    f"{', '.join(str(len(p.starts.box)) for p in starts.PRESETS.values())}. More of "
+    f"{', '.join(str(p.count) for p in starts.PRESETS.values())}. More of "
     "them take longer and miss the kernel less often.",
     starts.QUICK,
     check=known_starts,
+    choices=tuple(starts.PRESETS),
 )
 SEED = Option(
     "seed",

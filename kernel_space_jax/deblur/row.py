@@ -19,6 +19,7 @@ class Option:
 
     `kind` is the type of its value: int, float, str or bool, or `Weights`, which the
     command line reads from a file; an option of another kind is for Python alone.
+    `choices` are all of its values, if they have names.
     `check` raises a `UserError` for a value that cannot be, by the shape (H, W, C) of
     the photo; it is not asked about None, which is no value.
     `flag` is what the command line calls it, where that is not its name.
@@ -30,6 +31,7 @@ class Option:
     default: Any = None
     check: Callable[[Any, Shape], None] = anything
     flag: str = ""
+    choices: tuple[str, ...] = ()
 
     @property
     def flags(self) -> str:

@@ -37,7 +37,6 @@ from kernel_space_jax.solvers import (
 from kernel_space_jax.solvers import restore as restore_with_kernel
 from kernel_space_jax.solvers import wiener as wiener_with_kernel
 from kernel_space_jax.solvers.search.descent import restore_under
-from kernel_space_jax.solvers.search.presets import PRESETS
 from kernel_space_jax.synthesis import extract_blur, transfer
 
 _restore_under = jax.jit(restore_under)
@@ -206,7 +205,7 @@ def known() -> dict[str, Callable[[Record], Restored]]:
             f"{row.name}-{preset}": partial(deblurred, row.name, preset=preset)
             for row in rows
             if row.has("preset")
-            for preset in PRESETS
+            for preset in row.option("preset").choices
         },
     }
 

@@ -65,6 +65,11 @@ class Preset(NamedTuple):
     kept: int
 
     @property
+    def count(self) -> int:
+        """How many starts there are."""
+        return len(self.strengths) * len(self.boxes)
+
+    @property
     def starts(self) -> Start:
         """All strengths in all boxes, as arrays."""
         pairs = product(self.strengths, self.boxes)
@@ -96,7 +101,7 @@ def best_of_starts(plane: Array, preset: Preset, side: int) -> Blind:
     """The kernel (side, side) of a photo (H, W) with the lowest residual score."""
     starts = preset.starts
     halves = solve_each(_sided(coarse, side), plane, starts)
-    if preset.kept < len(starts.box):
+    if preset.kept < preset.count:
         scores = solve_each(_sided(coarse_score, side), plane, halves)
         kept = jnp.argsort(scores)[: preset.kept]
         starts, halves = jax.tree.map(lambda part: part[kept], (starts, halves))
