@@ -15,11 +15,12 @@ from jax import Array
 
 from kernel_space_jax.deblur.field import judged, share_of_map
 from kernel_space_jax.deblur.per_pixel import deblur_per_pixel
-from kernel_space_jax.deblur.result import TILE, Deblurred, Tell, silent
+from kernel_space_jax.deblur.result import TILE, Deblurred
 from kernel_space_jax.deblur.uniform import deblur_uniform, kernel_of_middle, undo
 from kernel_space_jax.deblur.view import View
 from kernel_space_jax.metrics import kernel_similarity
 from kernel_space_jax.solvers.uniform.starts import QUICK
+from kernel_space_jax.tell import Tell, silent
 from kernel_space_jax.weights import Weights
 
 # The share of a photo in which map's kernel is the likeliest of all. Chosen on few
@@ -48,7 +49,7 @@ def deblur_automatically(
             photo, kernel_size=kernel_size, preset=preset, tile=tile, tell=tell
         )
         return found._replace(method="map")
-    field = judged(photo.middle(tile), network, preset)
+    field = judged(photo.middle(tile), network, preset, tell)
     h = field.kernels[0, -1]
     if _is_everywhere(photo, h, share_of_map(field)):
         return undo(photo, h, tile=tile, tell=tell)._replace(method="map")

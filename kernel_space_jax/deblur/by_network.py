@@ -15,12 +15,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from kernel_space_jax.deblur.network import apply
-from kernel_space_jax.deblur.result import OVERLAP, TILE, Deblurred, Tell, silent
+from kernel_space_jax.deblur.result import OVERLAP, TILE, Deblurred
 from kernel_space_jax.deblur.view import View
 from kernel_space_jax.errors import UserError
 from kernel_space_jax.images import match_channels
 from kernel_space_jax.models.restorers import restorer
 from kernel_space_jax.solvers.tiles import join, tiles
+from kernel_space_jax.tell import Tell, silent
 from kernel_space_jax.weights import Weights
 
 # What Flax and the user add to a network's own options.

@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from kernel_space_jax.deblur.result import TILE, Deblurred, Tell, silent
+from kernel_space_jax.deblur.result import TILE, Deblurred
 from kernel_space_jax.deblur.uniform import undo
 from kernel_space_jax.deblur.view import View
 from kernel_space_jax.images import match_channels
@@ -29,6 +29,7 @@ from kernel_space_jax.solvers.search.blind_search import Found, Nested, Search, 
 from kernel_space_jax.solvers.search.descent import restore_under
 from kernel_space_jax.solvers.tiles import join, tiles
 from kernel_space_jax.solvers.uniform.residual_score import residual_score
+from kernel_space_jax.tell import Tell, silent
 from kernel_space_jax.weights import Weights
 
 # The side of the middle or the tile that a search uses.

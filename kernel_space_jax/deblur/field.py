@@ -20,6 +20,7 @@ from kernel_space_jax.models.per_pixel.two_heads import TwoHeads
 from kernel_space_jax.operators import KernelField
 from kernel_space_jax.operators.camera import GAMMA
 from kernel_space_jax.solvers.uniform.starts import QUICK
+from kernel_space_jax.tell import Tell, silent
 from kernel_space_jax.weights import Weights
 
 # The networks that find a field.
@@ -60,9 +61,11 @@ def field_of(
     return KernelField(*apply(network, photo.known, *field, method="closer"))
 
 
-def judged(photo: View, network: Weights, preset: str = QUICK) -> KernelField:
+def judged(
+    photo: View, network: Weights, preset: str = QUICK, tell: Tell = silent
+) -> KernelField:
     """The first pass of a Judge or Mender: its candidates, and last that of `map`."""
-    h = kernel_of_middle(photo, preset=preset)[None]
+    h = kernel_of_middle(photo, preset=preset, tell=tell)[None]
     other = _of_side(h, network.module.kernel_size)[:, None]  # type: ignore[attr-defined]
     method = "find" if isinstance(network.module, Mender) else None
     return KernelField(*apply(network, photo.known, other, method=method))

@@ -14,7 +14,7 @@ from kernel_space_jax.deblur.colours import follow_light
 from kernel_space_jax.deblur.field import field_of
 from kernel_space_jax.deblur.grid import cells_of, join_grid
 from kernel_space_jax.deblur.network import apply
-from kernel_space_jax.deblur.result import OVERLAP, TILE, Deblurred, Tell, silent
+from kernel_space_jax.deblur.result import OVERLAP, TILE, Deblurred
 from kernel_space_jax.deblur.view import View
 from kernel_space_jax.errors import unknown
 from kernel_space_jax.models.per_pixel.mender import Mender
@@ -27,6 +27,7 @@ from kernel_space_jax.solvers.per_pixel.found import (
     solve_found,
 )
 from kernel_space_jax.solvers.tiles import join, tiles
+from kernel_space_jax.tell import Tell, silent
 from kernel_space_jax.weights import Weights
 
 DEFAULT_SOLVER = "half-quadratic"

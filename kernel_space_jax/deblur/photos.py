@@ -9,11 +9,12 @@ import numpy as np
 
 from kernel_space_jax import weights as weight_files
 from kernel_space_jax.deblur.methods import DEFAULT, find_method, network_of, settle
-from kernel_space_jax.deblur.result import Deblurred, Tell, silent
+from kernel_space_jax.deblur.result import Deblurred
 from kernel_space_jax.deblur.view import prepare
 from kernel_space_jax.errors import UserError
 from kernel_space_jax.images import Photo
 from kernel_space_jax.pixels import as_pixels, to_numpy
+from kernel_space_jax.tell import Tell, silent
 from kernel_space_jax.weights import Weights
 
 

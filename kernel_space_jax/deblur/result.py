@@ -1,6 +1,5 @@
-"""What every method answers, and whom it tells how far it is."""
+"""What every method answers."""
 
-from collections.abc import Callable
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -8,9 +7,6 @@ import numpy as np
 # A photo of up to this many pixels a side is seen as a whole.
 TILE = 1280
 OVERLAP = 128
-
-# Hears how much is done, of how much.
-Tell = Callable[[int, int], None]
 
 Blur = Literal["uniform", "per tile", "per pixel", "unknown"]
 KERNELS: dict[Blur, str] = {
@@ -67,7 +63,3 @@ class Deblurred(NamedTuple):
             what = "uniform blur" if self.blur == "uniform" else "blur in any tile"
             return f"no {what} found, so the photo is unchanged"
         return f"{self.method}{KERNELS[self.blur]}"
-
-
-def silent(done: int, total: int) -> None:
-    """Tells nobody."""

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from kernel_space_jax.deblur.result import OVERLAP, TILE, Deblurred, Tell, silent
+from kernel_space_jax.deblur.result import OVERLAP, TILE, Deblurred
 from kernel_space_jax.deblur.view import View
 from kernel_space_jax.operators import KernelField
 from kernel_space_jax.operators.camera import to_light
@@ -21,6 +21,7 @@ from kernel_space_jax.solvers.uniform.blind_map import blind_near
 from kernel_space_jax.solvers.uniform.non_blind import noise_strength
 from kernel_space_jax.solvers.uniform.residual_score import residual_score, sharp_left
 from kernel_space_jax.solvers.uniform.starts import QUICK
+from kernel_space_jax.tell import Tell, silent
 
 # The kernel is looked for in the middle of the photo, and in this size of it.
 MAP_SIDE = 512
@@ -51,16 +52,20 @@ def deblur_uniform(
     the middle of the photo; without a size, the best of several is taken, and a photo
     that is sharp comes back as it is, with the kernel that does nothing.
     """
-    h = kernel_of_middle(photo, kernel_size, preset)
+    h = kernel_of_middle(photo, kernel_size, preset, tell)
     return undo(photo, h, tile=tile, tell=tell)
 
 
 def kernel_of_middle(
-    photo: View, kernel_size: int | None = None, preset: str = QUICK
+    photo: View,
+    kernel_size: int | None = None,
+    preset: str = QUICK,
+    tell: Tell = silent,
 ) -> Array:
     """The kernel (size, size) that `map` finds in the middle of a photo."""
     y = photo.middle(MAP_SIDE).batch
-    return blind_map(y, kernel_size, gamma=photo.gamma, preset=preset).h[0]
+    found = blind_map(y, kernel_size, gamma=photo.gamma, preset=preset, tell=tell)
+    return found.h[0]
 
 
 def deblur_locally(
@@ -81,7 +86,7 @@ def deblur_locally(
     tile = min(tile, LOCAL_SIDE)
     overlap = min(LOCAL_OVERLAP, tile // 4)
     places = tiles(photo.size, tile, overlap)
-    shared = kernel_of_middle(photo, kernel_size, preset)
+    shared = kernel_of_middle(photo, kernel_size, preset, tell)
 
     def solve(place: Tile) -> tuple[np.ndarray, Array]:
         part = photo.part(place)

@@ -24,6 +24,8 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jax.sharding import AxisType, PartitionSpec
 
+from kernel_space_jax.tell import Tell, silent
+
 Way = Literal["map", "vmap"]
 AXIS = "photos"
 # The part of a device's memory that the photos of a chunk may fill.
@@ -75,18 +77,27 @@ def spread(
     return everywhere
 
 
-def solve_each(solve: Callable[..., Any], shared: Any, *stacks: Any) -> Any:
+def solve_each(
+    solve: Callable[..., Any], shared: Any, *stacks: Any, tell: Tell = silent
+) -> Any:
     """`solve(shared, *one)` of each problem of the stacks, as `spread` gives them.
 
     Programs are kept by `solve`: give the same function again, not a new lambda.
+    `tell(done, count)` reports progress.
     """
+    count = _count(stacks)
     if way_of_platform() != "map" or jax.device_count() > 1:
-        return _spread(solve)(shared, *stacks)
-    ones = [jax.tree.map(lambda a, i=i: a[i], stacks) for i in range(_count(stacks))]
+        found = jax.block_until_ready(_spread(solve)(shared, *stacks))
+        tell(count, count)
+        return found
+    ones = [jax.tree.map(lambda a, i=i: a[i], stacks) for i in range(count)]
     program = _program(solve, shared, *ones[0])
     run = lambda one: jax.block_until_ready(program(shared, *one))
+    found = []
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        found = list(pool.map(run, ones))
+        for one in pool.map(run, ones):
+            found.append(one)
+            tell(len(found), count)
     return jax.tree.map(lambda *parts: jnp.stack(parts), *found)
 
 

@@ -7,6 +7,8 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
+from kernel_space_jax.tell import Tell, silent
+
 Answer = TypeVar("Answer")
 
 
@@ -44,7 +46,7 @@ def blend(
     *,
     side: int,
     overlap: int,
-    tell: Callable[[int, int], None] = lambda done, total: None,
+    tell: Tell = silent,
 ) -> np.ndarray:
     """`solve` of a photo (H, W, C), tile by tile: (H, W, C).
 
@@ -62,7 +64,7 @@ def blend(
 def side_by_side(
     solve: Callable[[Tile], Answer],
     places: Sequence[Tile],
-    tell: Callable[[int, int], None] = lambda done, total: None,
+    tell: Tell = silent,
 ) -> list[Answer]:
     """`solve` of each tile, on all cores, for solvers that use only one.
 

@@ -4,8 +4,8 @@
 
 After Xu, Zheng and Jia (2013) and Pan et al. (2014): at each scale of a pyramid the
 latent x, of few and strong edges, and the kernel h that explains y by it take turns
-(map_turns.py). The search runs from several starts (starts.py). The kernel with the
-lowest residual score (residual_score.py) wins.
+(map_turns.py). The search runs from several starts (starts.py); residual scores
+(residual_score.py) choose among the kernels found.
 """
 
 import jax
@@ -14,35 +14,38 @@ from jax import Array
 
 from kernel_space_jax.operators.camera import to_light
 from kernel_space_jax.solvers.uniform.map_turns import CUT, cleaned, in_turns
-from kernel_space_jax.solvers.uniform.refine import refine_kernel
+from kernel_space_jax.solvers.uniform.refine import refined
 from kernel_space_jax.solvers.uniform.residual_score import Blind, sharp_left
 from kernel_space_jax.solvers.uniform.starts import (
     QUICK,
     SMALLEST,
-    best_of_starts,
     find_preset,
+    search,
 )
+from kernel_space_jax.tell import Tell, silent
 
 # From a kernel that is nearly right. Within 0.02 dB of the best of five pairs, up to
 # 4e-3 and 20, on eight photos that we blurred by turning a camera, and on two halves.
 NEAR_STRENGTH, NEAR_TURNS = 1e-3, 10
 # Pixels a side of the kernels that are looked for, and in smaller photos.
 SIZES = (29, 21, 13)
-# Turns of the refinement at the end: on Levin's photos 32.1 dB become 32.5, on those
-# that we blurred nothing changes.
-REFINED = 2
 
 
 def blind_map(
-    y: Array, size: int | None = None, *, gamma: float = 1.0, preset: str = QUICK
+    y: Array,
+    size: int | None = None,
+    *,
+    gamma: float = 1.0,
+    preset: str = QUICK,
+    tell: Tell = silent,
 ) -> Blind:
     """The kernel (size, size), size odd, behind each photo y (N, H, W, C) in [0, 1].
 
     It is looked for in y^gamma, the light that was blurred.
 
-    The search runs from each start of the preset (starts.py), and each photo takes the
-    kernel with the lowest residual score. Without a size a sharp photo gets the kernel
-    that does nothing, because the search finds some blur in any photo.
+    The search runs from each start of the preset (starts.py); `tell(done, total)` hears
+    how many searches are done. Without a size a sharp photo gets the kernel that does
+    nothing, because the search finds some blur in any photo.
 
     Do not jit it as a whole: its searches run side by side, because one of them uses
     one core only.
@@ -50,9 +53,7 @@ def blind_map(
     light = _plane(y, gamma)
     # A kernel of more than half the photo leaves too few pixels.
     largest = next((n for n in SIZES if 2 * n <= min(y.shape[1:3])), SMALLEST)
-    cost, side = find_preset(preset), size or largest
-    found = [best_of_starts(plane, cost, side) for plane in light[..., 0]]
-    best = _refined(light, jax.tree.map(lambda *parts: jnp.stack(parts), *found))
+    best = search(light[..., 0], find_preset(preset), size or largest, tell)
     return best if size else sharp_left(light, best)
 
 
@@ -63,7 +64,7 @@ def blind_near(y: Array, h: Array, *, gamma: float = 1.0) -> Blind:
     x and h in turns, at full resolution only.
     """
     light = _plane(y, gamma)
-    return _refined(light, _near(light, h))
+    return _near(light, h, jax.random.key(0))
 
 
 def _plane(y: Array, gamma: float) -> Array:
@@ -72,17 +73,10 @@ def _plane(y: Array, gamma: float) -> Array:
 
 
 @jax.jit
-def _near(y: Array, h: Array) -> Blind:
+def _near(y: Array, h: Array, key: Array) -> Blind:
     def one(plane: Array, h: Array) -> Blind:
         strength = jnp.float32(NEAR_STRENGTH)
         h, _, error = in_turns(plane, h, strength, NEAR_TURNS)
-        return Blind(cleaned(h, CUT), error)
+        return Blind(refined(plane, cleaned(h, CUT), key), error)
 
     return jax.vmap(one)(y[..., 0], h)
-
-
-@jax.jit
-def _refined(y: Array, found: Blind) -> Blind:
-    """L0 edges are steeper than those of photos, so the kernels found are too wide."""
-    h = refine_kernel(y, found.h, jax.random.key(0), turns=REFINED)
-    return found._replace(h=h)

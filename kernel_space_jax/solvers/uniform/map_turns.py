@@ -37,12 +37,21 @@ OUTSIDE = -1e3
 
 
 def in_turns(
-    y: Array, h: Array, strength: Array, turns: int, box: Array | float = 1.0
+    y: Array,
+    h: Array,
+    strength: Array,
+    turns: int,
+    *,
+    box: Array | float = 1.0,
+    fall: float = FALL,
+    least: float = LEAST_STRENGTH,
+    kernel_steps: int = KERNEL_STEPS,
 ) -> tuple[Array, Array, Array]:
     """x and h in turns on a photo (H, W) of one scale.
 
-    h fills no more than the part `box` of its side. Returns the kernel, the strength
-    that is left, and the part of the photo unexplained.
+    The strength falls from turn to turn to the least one. h fills no more than the part
+    `box` of its side. Returns the kernel, the strength that is left, and the part
+    of the photo unexplained.
     """
     domain, side = canvas(y.shape, h.shape), h.shape[-1]
     away = jnp.abs(jnp.arange(side) - side // 2)
@@ -51,9 +60,9 @@ def in_turns(
     def turn(_: int, state: tuple[Array, Array, Array]) -> tuple[Array, ...]:
         h, strength, _ = state  # type: ignore[assignment]
         x = latent(domain, y, h, strength)
-        h, error = _kernel(domain, y, x, h, inside)
+        h, error = _kernel(domain, y, x, h, inside, kernel_steps)
         h = on_simplex(jnp.where(h < CUT * h.max(), 0, h))
-        return h, jnp.maximum(strength / FALL, LEAST_STRENGTH), error
+        return h, jnp.maximum(strength / fall, least), error
 
     return lax.fori_loop(0, turns, turn, (h, strength, jnp.float32(0)))  # type: ignore[return-value]
 
@@ -98,7 +107,7 @@ def unexplained(y: Array, h: Array) -> Array:
 
 
 def _kernel(
-    domain: Canvas, y: Array, x: Array, h: Array, inside: Array
+    domain: Canvas, y: Array, x: Array, h: Array, inside: Array, steps: int
 ) -> tuple[Array, Array]:
     """h >= 0 of sum 1, 0 if not inside, that explains the photo's differences by x's.
 
@@ -138,7 +147,7 @@ def _kernel(
 
         return lax.fori_loop(0, BOUND_STEPS, step, (h, h))[0]  # type: ignore[arg-type]
 
-    h = lax.fori_loop(0, KERNEL_STEPS, descend, h)
+    h = lax.fori_loop(0, steps, descend, h)
     return h, jnp.sum(rest(h) ** 2) / jnp.maximum(jnp.sum((mask * seen) ** 2), 1e-12)
 
 

@@ -1,52 +1,61 @@
-"""Improves a kernel by least squares, without the drift of least squares.
+"""Improves a kernel by turns of x and h, without their bias.
 
-    h' = P( e(x, y) - d ),    x = restore(y, h)
-    d = e(x*, y*) - h,        y* = h * x + noise,    x* = restore(y*, h)
+    h' = P( h + rate (e(y, h) - e(y*, h)) ),    y* = h * restore(y, h) + noise
 
-e(x, y) is the least-squares kernel between two images, P the projection on h >= 0,
-sum h = 1. Alone, e(x, y) drifts: a prior has smoothed x, so the best kernel for x is
-narrower than that of the photo. A photo y* that was made with h has the same drift d.
-There it can be measured; it is then subtracted (indirect inference, Gourieroux,
-Monfort and Renault 1993). So the true kernel is a fixed point.
+e(y, h) is the kernel after some turns (map_turns.py) that start at h, P the projection
+on h >= 0, sum h = 1. Alone, e(y, h) drifts even from the true kernel: its x has fewer
+and steeper edges than a photo. A photo y* that was made with h has nearly the same
+drift. There it can be measured; it is then subtracted (indirect inference, Gourieroux,
+Monfort and Renault 1993). So the true kernel is nearly a fixed point.
 """
 
 import jax
+import jax.numpy as jnp
 from jax import Array, lax
 
 from kernel_space_jax.operators import uniform
+from kernel_space_jax.solvers.uniform.map_turns import in_turns
 from kernel_space_jax.solvers.uniform.non_blind import noise_level, restore
 
-# More of them changed nothing on photographs that we blurred.
-ROUNDS, STEPS = 1, 40
-ESTIMATE_STEPS = 60
+# Chosen on 24 photographs of BSDS under shakes of 9 to 31 pixels, noise 0.003 to 0.011:
+# 29.24 dB become 29.5, 30.65 with the true kernels. More turns win 0.05 dB more. A rate
+# of 1, half of the turns, or fewer steps of x lose 0.1 to 0.2 dB.
+ROUNDS, TURNS, RATE = 3, 8, 0.7
+# The strength of few edges, over the variance of the noise, and its least; 1 to 8 times
+# do as well.
+STRENGTH, LEAST = 4.0, 2e-5
+# Twice as many gain nothing here.
+KERNEL_STEPS = 2
+STEPS = 40
 
 
-def refine_kernel(y: Array, h: Array, key: Array, *, turns: int = 1) -> Array:
+def refine_kernel(y: Array, h: Array, key: Array, *, rounds: int = ROUNDS) -> Array:
     """Kernels (N, size, size) nearer to those behind y (N, H, W, C); size is odd.
 
     `key` draws the noise of the photos that are made to measure the drift of h.
     """
-    x = restore(y, h, rounds=ROUNDS, steps=STEPS)
-    again = _photo(x, h, noise_level(y), key)
-    x_again = restore(again, h, rounds=ROUNDS, steps=STEPS)
-    # It changes little from turn to turn, and is half of the work.
-    drift = _least_squares(x_again, again, h) - h
-
-    def moved(h: Array, x: Array) -> Array:
-        return jax.vmap(uniform.project)(_least_squares(x, y, h) - drift)
-
-    def turn(_: int, h: Array) -> Array:
-        return moved(h, restore(y, h, rounds=ROUNDS, steps=STEPS))
-
-    return lax.fori_loop(1, turns, turn, moved(h, x))
+    return jax.vmap(lambda y, h: refined(jnp.mean(y, -1), h, key, rounds))(y, h)
 
 
-def _least_squares(x: Array, y: Array, h: Array) -> Array:
-    """e(x, y) in a box as large as h."""
-    return uniform.estimate(x, y, h.shape[-1], steps=ESTIMATE_STEPS)
+def refined(plane: Array, h: Array, key: Array, rounds: int = ROUNDS) -> Array:
+    """The same for one kernel (size, size) of one photo (H, W)."""
+    y = plane[None, ..., None]
+    noise = noise_level(y)
+    strength = jnp.maximum(STRENGTH * noise[0, 0] ** 2, LEAST)
+
+    def after_turns(y: Array, h: Array) -> Array:
+        settings = {"fall": 1.0, "least": 0.0, "kernel_steps": KERNEL_STEPS}
+        return in_turns(y[0, ..., 0], h, strength, TURNS, **settings)[0]  # type: ignore[arg-type]
+
+    def one_round(h: Array, key: Array) -> tuple[Array, None]:
+        x = restore(y, h[None], rounds=1, steps=STEPS)
+        bias = after_turns(_photo(x, h, noise, key), h)
+        return uniform.project(h + RATE * (after_turns(y, h) - bias)), None
+
+    return lax.scan(one_round, h, jax.random.split(key, rounds))[0]
 
 
 def _photo(x: Array, h: Array, noise: Array, key: Array) -> Array:
-    """h * x where the kernel lies within x, with noise of the levels (N, C)."""
-    y = uniform.convolve(x, h, border="valid")
+    """h * x where the kernel lies within x, with noise of the levels (1, C)."""
+    y = uniform.convolve(x, h[None], border="valid")
     return y + noise[:, None, None] * jax.random.normal(key, y.shape)
