@@ -22,6 +22,7 @@ from benchmarks.deblur import deblur
 from benchmarks.kernel_space import kernel_space
 from benchmarks.restorers import restorers
 from benchmarks.scores import scores
+from benchmarks.starts import starts
 from benchmarks.train import train
 from benchmarks.transfer import transfer
 
@@ -31,6 +32,7 @@ BENCHMARKS = (
     train,
     transfer,
     blind,
+    starts,
     basis,
     conv,
     deblur,
@@ -46,6 +48,7 @@ SHOWN = (
     "transfer --published --size 256x256",
     "blind",
     "blind --share 4 --shallow --batches 1,8 --steps 1",
+    "starts",
     "basis",
     "conv",
     "deblur",

@@ -17,9 +17,17 @@ score --data levin:data/levin09 --method blurry --method known-kernel \
 score --data levin:data/levin09 --method known-kernel --method fitted-kernel \
   --method map --method map-size-known \
   -o runs/levin-fitted --title "Levin, 8 of the 32 images, what one kernel can give"
-score --data images:data/kodak24 --protocol shaken --method blurry \
-  --method known-kernel --method map --method map-size-known \
-  -o runs/shaken --title "Shaken, 8 Kodak images"
+for set in levin:data/levin09 images:data/kodak24; do
+  case $set in levin*) name=levin title="Levin, 8 of the 32 images" ;;
+    *) name=shaken title="Shaken, 8 Kodak images" ;; esac
+  score --data "$set" --protocol "$name" --method blurry --method known-kernel \
+    --method map --method map-balanced --method map-thorough --method map-size-known \
+    --method best-start-quick --method best-start-balanced \
+    -o "runs/$name-starts" --title "$title, many starts"
+done
+score --data images:data/bsds500 --protocol turned --limit 20 --method blurry \
+  --method map --method map-balanced --method best-start-balanced \
+  -o runs/turned --title "Turned cameras, 20 BSDS images"
 score --data images:data/bsds500 --protocol in-space --limit 8 --method blurry \
   --method map --method kernel-space-quick --method known-code \
   -o runs/in-space --title "Blur that the kernel space knows, 8 BSDS images"
@@ -36,7 +44,7 @@ score --data levin:data/levin09 --protocol levin-transfer --method blurry \
   --method uniform-transfer --weights kernel-space \
   -o runs/levin-transfer --title "Blur transfer, 4 of Levin's kernels"
 score --data kohler:data/kohler --protocol kohler-proxy --method blurry \
-  --method map --method map-local \
+  --method map --method map-balanced --method map-local \
   --results skimage-unsharp=outside/kohler -o runs/kohler --title "Köhler, proxy"
 score --data kohler:data/kohler --protocol kohler-proxy --method blurry \
   --method map --method auto -o runs/kohler-auto \

@@ -57,6 +57,17 @@ def test_deblur(tmp_path):
     assert f"{found['first']['seconds']:.1f}" in output
 
 
+def test_starts(tmp_path):
+    found, output = figures(
+        tmp_path,
+        *"starts --batches 1,2 --side 32 --size 5 --whole 32 --rounds 1".split(),
+    )
+    for count in "12":
+        assert positive(found[count].values())
+        assert f"{found[count]['batch']:.3f}" in output
+    assert set(found["seconds"]) == {"quick", "balanced", "thorough"}
+
+
 def test_kernel_space(tmp_path):
     pytest.importorskip("torch")
     found, output = figures(

@@ -21,11 +21,13 @@ from kernel_space_jax.deblur import deblur
 from kernel_space_jax.deblur.by_network import deblur_by_network
 from kernel_space_jax.deblur.field import FINDERS
 from kernel_space_jax.deblur.methods import find_method, network_of, shipped, table
+from kernel_space_jax.deblur.uniform import MAP_SIDE, undo
 from kernel_space_jax.deblur.view import prepare
 from kernel_space_jax.errors import UserError, unknown
 from kernel_space_jax.evaluation.protocol import Restored
 from kernel_space_jax.evaluation.protocols.common import truth
 from kernel_space_jax.images import match_channels
+from kernel_space_jax.metrics import best_shift, psnr
 from kernel_space_jax.models.kernel_space import KernelSpace
 from kernel_space_jax.operators import Learned, uniform
 from kernel_space_jax.solvers import (
@@ -37,6 +39,8 @@ from kernel_space_jax.solvers import (
 from kernel_space_jax.solvers import restore as restore_with_kernel
 from kernel_space_jax.solvers import wiener as wiener_with_kernel
 from kernel_space_jax.solvers.search.descent import restore_under
+from kernel_space_jax.solvers.uniform.blind_map import from_starts
+from kernel_space_jax.solvers.uniform.starts import PRESETS
 from kernel_space_jax.synthesis import extract_blur, transfer
 
 _restore_under = jax.jit(restore_under)
@@ -172,6 +176,22 @@ def blind_uniform_of_size(record: Record) -> Restored:
     return deblurred("map", record, kernel_size=max(h.shape))
 
 
+def best_start(preset: str, record: Record) -> Restored:
+    """`map` with the best of its kernels by the true image: the ceiling of its choice.
+
+    Blind methods cannot use the true image. The row shows what choosing costs.
+    """
+    photo = prepare(observed(record), record.extras.get("gamma"))
+    y = photo.middle(MAP_SIDE).batch
+    found, _ = from_starts(y, gamma=photo.gamma, preset=preset)
+    results = [undo(photo, h) for h in found.h[0]]
+    true = match_channels(truth(record), photo.channels)
+    x, z = (jnp.asarray(a) for a in (true, np.stack([r.image for r in results])))
+    shifted = best_shift(jnp.broadcast_to(x, z.shape), z)
+    best = results[int(jnp.argmax(psnr(shifted.x, shifted.z)))]
+    return Restored(best.image, best.kernel)
+
+
 def _in_one_pass(network: weights.Weights, record: Record) -> Restored:
     """What a restorer of any size makes of the photo."""
     (found,) = deblur_by_network([prepare(observed(record))], network=network)
@@ -185,6 +205,7 @@ METHODS: dict[str, Callable[[Record], Restored]] = {
     "known-code": known_code,
     "wiener": wiener,
     "map-size-known": blind_uniform_of_size,
+    **{f"best-start-{name}": partial(best_start, name) for name in PRESETS},
     "uniform-transfer": partial(_moved_blur, None),
     "richardson-lucy": partial(_per_pixel, richardson_lucy),
     "half-quadratic": partial(_per_pixel, half_quadratic),

@@ -125,7 +125,8 @@ def _advance(shared: tuple[Search, Array], y: Array, key: Array, state: State) -
     return blind_search.advance(search, y, key, state, until)
 
 
-def _counts(text: str) -> list[int]:
+def counts_of(text: str) -> list[int]:
+    """The numbers of a list such as 1,8,32."""
     counts = text.split(",")
     if not all(count.isdecimal() and int(count) for count in counts):
         raise typer.BadParameter(f"--batches {text} is not a list such as 1,8,32")
@@ -159,7 +160,7 @@ def blind(
     torch = pytorch()
     small = share > 1 or shallow
     say = Report(f"blind, widths over {share}" if small else "blind")
-    counts = _counts(batches)
+    counts = counts_of(batches)
     random = np.random.default_rng(0)
     photos = random.random((max(counts), 1, SIDE, SIDE, 3), np.float32)
     rivals = _rivals(share, shallow, photos[0])

@@ -14,6 +14,7 @@ from kernel_space_jax.evaluation.protocols.non_blind import NON_BLIND
 from kernel_space_jax.evaluation.protocols.pairs import PAIRS
 from kernel_space_jax.evaluation.protocols.reconstruction import RECONSTRUCTION
 from kernel_space_jax.evaluation.protocols.shaken import SHAKEN
+from kernel_space_jax.evaluation.protocols.turned import TURNED
 
 PROTOCOLS = {
     protocol.name: protocol
@@ -26,6 +27,7 @@ PROTOCOLS = {
         KOHLER_PROXY,
         NON_BLIND,
         SHAKEN,
+        TURNED,
         IN_SPACE,
         RECONSTRUCTION,
         HALF_TRANSFER,

@@ -50,11 +50,27 @@ def blind_map(
     Do not jit it as a whole: its searches run side by side, because one of them uses
     one core only.
     """
-    light = _plane(y, gamma)
+    found, _ = from_starts(y, size, gamma=gamma, preset=preset, tell=tell)
+    best = jax.tree.map(lambda part: part[:, 0], found)
+    return best if size else sharp_left(_plane(y, gamma), best)
+
+
+def from_starts(
+    y: Array,
+    size: int | None = None,
+    *,
+    gamma: float = 1.0,
+    preset: str = QUICK,
+    tell: Tell = silent,
+) -> tuple[Blind, Array]:
+    """The kernels (N, K, size, size) that the searches of `blind_map` end with.
+
+    And their residual scores (N, K), the lowest first.
+    """
     # A kernel of more than half the photo leaves too few pixels.
     largest = next((n for n in SIZES if 2 * n <= min(y.shape[1:3])), SMALLEST)
-    best = search(light[..., 0], find_preset(preset), size or largest, tell)
-    return best if size else sharp_left(light, best)
+    light = _plane(y, gamma)[..., 0]
+    return search(light, find_preset(preset), size or largest, tell)
 
 
 def blind_near(y: Array, h: Array, *, gamma: float = 1.0) -> Blind:

@@ -8,8 +8,7 @@ another. So there are several starts, and three stages, each dearer than the one
     refine    turns without their bias, at full resolution (refine.py)
 
 After each stage the searches with the lowest residual scores go on (successive
-halving). The answer is the mean of the best kernels that agree. Every stage solves the
-searches of all photos at once (solvers/batch.py).
+halving). Every stage solves the searches of all photos at once (solvers/batch.py).
 """
 
 from collections.abc import Callable
@@ -22,7 +21,6 @@ import jax.numpy as jnp
 from jax import Array
 
 from kernel_space_jax.errors import unknown
-from kernel_space_jax.metrics import best_shift, kernel_similarity
 from kernel_space_jax.solvers.batch import solve_each
 from kernel_space_jax.solvers.uniform.map_turns import (
     CUT,
@@ -48,10 +46,6 @@ SMALLEST = 3
 STEP = 2**0.5
 # The scales of the second half of a search.
 FINE = 2
-# The mean of so many of the best kernels is taken, of those as similar to the best: on
-# the photographs of refine.py 0.05 dB better than the best, and never much worse.
-JOINED, ALIKE = 4, 0.9
-REACH = 4
 
 
 class Start(NamedTuple):
@@ -116,21 +110,24 @@ def find_preset(name: str) -> Preset:
     return PRESETS[name]
 
 
-def search(light: Array, preset: Preset, side: int, tell: Tell = silent) -> Blind:
-    """The kernel (side, side) of each grey photo (N, H, W), from all starts.
+def search(
+    light: Array, preset: Preset, side: int, tell: Tell = silent
+) -> tuple[Blind, Array]:
+    """Kernels (side, side) behind grey photos (N, H, W), found from all starts.
 
-    `tell(done, total)` hears how many of the searches are done, at each stage.
+    The refined ones, (N, refined, ...), and their residual scores, the lowest first.
+    `tell(done, total)` hears how many searches of all stages are done.
     """
     photos = len(light)
     starts, photo = _all(preset.starts, photos)
     total = photos * (preset.count + preset.kept + preset.refined)
     done = 0
 
-    def solve(step: Callable[..., Any], *stacks: Any) -> Any:
+    def solve(stage: Callable[..., Any], *stacks: Any) -> Any:
         nonlocal done
         before, done = done, done + len(photo)
         return solve_each(
-            _sided(step, side),
+            _sided(stage, side),
             light,
             photo,
             *stacks,
@@ -144,9 +141,8 @@ def search(light: Array, preset: Preset, side: int, tell: Tell = silent) -> Blin
     best = _best(scores, photos, preset.refined)
     found, photo = jax.tree.map(lambda a: a[best], (found, photo))
     found, scores = solve(refine, found)
-    best = _best(scores, photos, min(JOINED, preset.refined))
-    kernels = found.h[best].reshape(photos, -1, side, side)
-    return Blind(joined(kernels), found.error[best].reshape(photos, -1)[:, 0])
+    best = _best(scores, photos, preset.refined).reshape(photos, -1)
+    return jax.tree.map(lambda a: a[best], (found, scores))
 
 
 def _all(starts: Start, photos: int) -> tuple[Start, Array]:
@@ -161,24 +157,6 @@ def _best(scores: Array, photos: int, count: int) -> Array:
     scores = scores.reshape(photos, -1)
     each = jnp.argsort(scores, axis=1)[:, :count]
     return (each + scores.shape[1] * jnp.arange(photos)[:, None]).ravel()
-
-
-@jax.jit
-def joined(kernels: Array) -> Array:
-    """The mean of the kernels (N, K, s, s) that are like the first: (N, s, s).
-
-    Their errors differ, so the mean is nearer to the truth than each. They are shifted
-    onto the first.
-    """
-
-    def one(kernels: Array) -> Array:
-        wide = jnp.pad(kernels, ((0, 0), (REACH, REACH), (REACH, REACH)))[..., None]
-        first = jnp.broadcast_to(wide[:1], wide.shape)
-        moved = best_shift(first, wide, crop=REACH, reach=REACH).z[..., 0]
-        like = kernel_similarity(first[..., 0], wide[..., 0]) >= ALIKE
-        return on_simplex(jnp.einsum("k,kab->ab", like.astype(moved.dtype), moved))
-
-    return jax.vmap(one)(kernels)
 
 
 @cache

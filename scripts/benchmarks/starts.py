@@ -1,0 +1,96 @@
+"""The search of `map`: all photos and all starts in one batch, or each by itself."""
+
+from typing import Annotated, Any
+
+import jax
+import typer
+from benchmarks.blind import counts_of
+from benchmarks.common import JsonFile, Positive, Report, Write, machine, race
+from jax import Array
+
+from kernel_space_jax.operators import uniform
+from kernel_space_jax.solvers import blind_map
+from kernel_space_jax.solvers.uniform.starts import PRESETS, Preset, search
+from kernel_space_jax.synthesis import dead_leaves, shake_kernel
+
+BALANCED = PRESETS["balanced"]
+# The same work in both ways: every start goes on to the end.
+ALL = BALANCED._replace(kept=BALANCED.count, refined=BALANCED.count)
+EACH = [
+    Preset((strength,), (box,), kept=1, refined=1)
+    for strength in ALL.strengths
+    for box in ALL.boxes
+]
+
+
+def _photos(count: int, side: int, size: int) -> Array:
+    """Grey dead leaves under camera shakes: (count, side, side)."""
+
+    def one(key: Array) -> Array:
+        scene, shake = jax.random.split(key)
+        x = dead_leaves(scene, (side + size - 1,) * 2)[None].mean(-1, keepdims=True)
+        h = shake_kernel(shake, size)
+        return uniform.convolve(x, h, border="valid")[0, ..., 0]
+
+    return jax.vmap(one)(jax.random.split(jax.random.key(0), count))
+
+
+def starts(
+    batches: Annotated[
+        str, typer.Option(help="Photos searched at once, such as 1,8,32.")
+    ] = "1,8,32",
+    side: Annotated[int, typer.Option(min=32, help="Pixels a side of a photo.")] = 96,
+    size: Annotated[int, typer.Option(min=5, help="Pixels a side of a kernel.")] = 13,
+    whole: Annotated[
+        int, typer.Option(min=32, help="Pixels a side of the presets' photo.")
+    ] = 256,
+    rounds: Positive = 1,
+    json_file: JsonFile = None,
+    write: Write = False,
+) -> None:
+    """The starts of `map` as one batch, and one after the other."""
+    say = Report("starts")
+    say(
+        f"{machine()}\n\n{ALL.count} starts for each photo of {side}x{side} pixels, "
+        f"kernels of {size}x{size}, median of {rounds}; photos a second\n"
+    )
+    say("| photos | one batch | apart | ratio | balanced |\n|---:|---:|---:|---:|---:|")
+    figures: dict[Any, Any] = {}
+    for count in counts_of(batches):
+        light = _photos(count, side, size)
+
+        def together(preset: Preset, light: Array = light) -> None:
+            jax.block_until_ready(search(light, preset, size))
+
+        def apart(light: Array = light) -> None:
+            for photo in light[:, None]:
+                for preset in EACH:
+                    jax.block_until_ready(search(photo, preset, size))
+
+        calls = {
+            "batch": lambda: together(ALL),
+            "apart": apart,
+            "balanced": lambda: together(BALANCED),
+        }
+        rate = {name: 1e3 * count / ms for name, ms in race(calls, rounds).items()}
+        ratio = rate["batch"] / rate["apart"]
+        say(
+            f"| {count} | {rate['batch']:.3f} | {rate['apart']:.3f} | {ratio:.2f} "
+            f"| {rate['balanced']:.3f} |"
+        )
+        figures[count] = rate | {"ratio": ratio}
+    say(
+        "\n`one batch` and `apart` do the same work: every start goes to the end. "
+        "`balanced` is the preset, which drops most starts early."
+    )
+    y = _photos(1, whole, size)[..., None]
+    calls = {
+        name: lambda name=name: jax.block_until_ready(blind_map(y, preset=name))
+        for name in PRESETS
+    }
+    seconds = {name: ms / 1e3 for name, ms in race(calls, rounds).items()}
+    say(f"\n| preset | s a photo of {whole}x{whole} |\n|---|---:|")
+    for name, taken in seconds.items():
+        say(f"| {name} | {taken:.1f} |")
+    figures["seconds"] = seconds
+    say.close(figures | {"machine": machine()}, json_file, write)
