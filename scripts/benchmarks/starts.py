@@ -28,7 +28,8 @@ def _photos(count: int, side: int, size: int) -> Array:
 
     def one(key: Array) -> Array:
         scene, shake = jax.random.split(key)
-        x = dead_leaves(scene, (side + size - 1,) * 2)[None].mean(-1, keepdims=True)
+        wide = side + size - 1
+        x = dead_leaves(scene, (wide, wide))[None].mean(-1, keepdims=True)
         h = shake_kernel(shake, size)
         return uniform.convolve(x, h, border="valid")[0, ..., 0]
 

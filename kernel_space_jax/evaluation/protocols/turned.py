@@ -44,7 +44,7 @@ class TurnedProblems(Problems):
         y = _photo(jnp.asarray(x), angles, focal)[inside, inside]
         y = jnp.clip(y + NOISE * jax.random.normal(grain, y.shape), 0, 1)
         stored = np.rint(255 * np.asarray(y)).astype(np.float32) / np.float32(255)
-        return Problem(Record(self.names[index], stored, x[inside, inside]))
+        return Problem(Record(self.names[index], stored, x[inside, inside], {}))
 
 
 _photo = jax.jit(blur_rotation)
