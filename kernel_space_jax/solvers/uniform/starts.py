@@ -134,9 +134,11 @@ def search(
             tell=lambda number, _: tell(before + number, total),
         )
 
-    halves, scores = solve(coarse, starts)
-    best = _best(scores, photos, preset.kept)
-    starts, halves, photo = jax.tree.map(lambda a: a[best], (starts, halves, photo))
+    halves = solve(coarse, starts)
+    if preset.kept < preset.count:
+        scores = solve_each(_sided(coarse_score, side), light, photo, halves)
+        best = _best(scores, photos, preset.kept)
+        starts, halves, photo = jax.tree.map(lambda a: a[best], (starts, halves, photo))
     found, scores = solve(fine, starts, halves)
     best = _best(scores, photos, preset.refined)
     found, photo = jax.tree.map(lambda a: a[best], (found, photo))
@@ -165,19 +167,23 @@ def _sided(function: Callable[..., Any], side: int) -> Callable[..., Any]:
     return partial(function, side=side)
 
 
-def coarse(
-    light: Array, photo: Array, start: Start, *, side: int
-) -> tuple[Half, Array]:
-    """All scales but the last `FINE`: what is left, and its residual score ()."""
+def coarse(light: Array, photo: Array, start: Start, *, side: int) -> Half:
+    """All scales but the last `FINE`."""
     scales, plane = _scales(side), light[photo]
     h, strength = _almost_sharp(scales[0]), jnp.asarray(start.strength)
-    small = plane
     for own in scales[:-FINE]:
         h = _enlarged(h, own)
         small = _smaller(plane, own / side, own)
         h, strength, _ = in_turns(small, h, strength, TURNS, box=start.box)
         h = cleaned(h, COARSE_CUT)
-    return Half(h, strength), residual_score(small[None, ..., None], h[None])[0]
+    return Half(h, strength)
+
+
+def coarse_score(light: Array, photo: Array, half: Half, *, side: int) -> Array:
+    """The residual score () at the last coarse scale."""
+    own = half.h.shape[-1]
+    small = _smaller(light[photo], own / side, own)
+    return residual_score(small[None, ..., None], half.h[None])[0]
 
 
 def fine(
