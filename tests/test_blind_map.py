@@ -96,7 +96,7 @@ def test_a_photo_among_others_has_the_answer_that_it_has_alone(blurry):
     assert jnp.isfinite(together.h).all()
     np.testing.assert_allclose(together.h.sum((1, 2)), 1, atol=1e-5)
     alone = blind_map(blurry, 9, preset="balanced")
-    np.testing.assert_allclose(together.h[1], alone.h[0], atol=1e-6)
+    np.testing.assert_allclose(together.h[1], alone.h[0], atol=5e-5)
     number = 3 * sum(
         (
             PRESETS["balanced"].count,
