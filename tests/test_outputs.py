@@ -95,7 +95,7 @@ def test_files_that_some_systems_take_for_one_are_two_results_of_one_name(tmp_pa
 @pytest.mark.parametrize(
     ("command", "says"),
     [
-        ("deblur x.png -o out --method map --preset full", "--preset is for"),
+        ("deblur x.png -o out --method basis --preset full", "--preset is for"),
         ("deblur x.png -o out --method basis --kernel-size 9", "--kernel-size is for"),
         (
             f"transfer {PAIR} x.png -o out --weights kernel-space --kernel-size 9",
