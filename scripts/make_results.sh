@@ -22,7 +22,7 @@ for set in levin:data/levin09 images:data/kodak24; do
     *) name=shaken title="Shaken, 8 Kodak images" ;; esac
   score --data "$set" --protocol "$name" --method blurry --method known-kernel \
     --method map --method map-balanced --method map-thorough --method map-size-known \
-    --method best-start-quick --method best-start-balanced \
+    --method best-start-balanced \
     -o "runs/$name-starts" --title "$title, many starts"
 done
 score --data images:data/bsds500 --protocol turned --limit 20 --method blurry \
