@@ -14,8 +14,8 @@ def problems(tmp_path_factory):
     wide = SIDE + 2 * MARGIN
     # A wall of one colour: no camera blurs it.
     write(folder / "a.png", Photo(np.full((wide, wide, 3), 0.25, np.float32)))
-    edge = np.zeros((wide, wide + 6, 3), np.float32)
-    edge[:, edge.shape[1] // 2 :] = 1
+    edge = np.full((wide, wide + 6, 3), 0.1, np.float32)
+    edge[:, edge.shape[1] // 2 :] = 0.9
     write(folder / "b.png", Photo(edge))
     write(folder / "small.png", Photo(edge[:200]))
     return TURNED.problems(open_source(f"images:{folder}"))
@@ -31,10 +31,11 @@ def test_a_wall_gets_noise_only(problems):
 def test_light_is_blurred(problems):
     """An edge keeps its light: the mean of y^2.2 over the photo is that of x^2.2."""
     record = problems[1].record
-    grey = (record.blurry > 0.1) & (record.blurry < 0.9)
+    grey = (record.blurry > 0.2) & (record.blurry < 0.8)
     assert grey.mean() > 0.01
     light, truth = (np.mean(a**2.2) for a in (record.blurry, record.sharp))
-    assert abs(light - truth) < 0.02
+    # A blur of the photo's numbers would lose 4e-3.
+    assert abs(light - truth) < 1e-3
 
 
 def test_runs_agree_and_small_images_are_named(problems):
