@@ -24,15 +24,13 @@ class Pyramid(nn.Module):
     width: int = 6
 
     @nn.compact
-    def every_scale(self, y, keys=None):
+    def __call__(self, y, keys=None, every=False):
         half = nn.avg_pool(y, (2, 2), (2, 2))
         x = BatchNorm(running=keys is None, name="norm")(Conv(self.width, name="a")(y))
         x = Dropout(0.1, name="dropout")(nn.relu(x), keys)
         small = half + 0.1 * Conv(3, stride=2, name="small")(x)
-        return small, y + 0.1 * Conv(3, name="large")(x)
-
-    def __call__(self, y):
-        return self.every_scale(y)[-1]
+        large = y + 0.1 * Conv(3, name="large")(x)
+        return [small, large] if every else large
 
 
 @pytest.fixture(autouse=True)
@@ -63,7 +61,7 @@ def learn(config, batch, steps):
     return task, state, losses
 
 
-def test_every_scale_is_asked_for_and_statistics_move(batch):
+def test_every_answer_is_asked_for_and_statistics_move(batch):
     config = defaults("supervised", network="pyramid")
     config.model.losses = {"l1": 1.0}
     config.learning_rate = 5e-3
@@ -77,7 +75,7 @@ def test_every_scale_is_asked_for_and_statistics_move(batch):
         keys=jax.vmap(jax.random.fold_in, (None, 0))(
             jax.random.split(jax.random.key(1), 40)[0], batch["number"]
         ),
-        method="every_scale",
+        every=True,
         mutable=["batch_stats"],
     )
     small = nn.avg_pool(batch["sharp"], (2, 2), (2, 2))

@@ -19,7 +19,7 @@ from kernel_space_jax.deblur.result import OVERLAP, TILE, Deblurred
 from kernel_space_jax.deblur.view import View
 from kernel_space_jax.errors import UserError
 from kernel_space_jax.images import match_channels
-from kernel_space_jax.models.restorers import restorer
+from kernel_space_jax.models.restorers import initial, restorer
 from kernel_space_jax.solvers.tiles import join, tiles
 from kernel_space_jax.tell import Tell, silent
 from kernel_space_jax.weights import Weights
@@ -93,6 +93,5 @@ def check_preset(name: str, given: nn.Module) -> None:
 
 
 def _shapes(module: nn.Module) -> Any:
-    init = partial(module.init, jax.random.key(0))
-    made = jax.eval_shape(init, jax.ShapeDtypeStruct((1, 32, 32, 3), jnp.float32))
+    made = jax.eval_shape(partial(initial, module), jax.random.key(0))
     return jax.tree.map(lambda leaf: leaf.shape, made)

@@ -7,6 +7,7 @@ from typing import Any
 import flax.linen as nn
 import jax
 
+from kernel_space_jax.models.restorers import applied
 from kernel_space_jax.weights import Weights
 
 
@@ -17,4 +18,4 @@ def apply(network: Weights, *inputs: jax.Array, method: str | None = None) -> An
 
 @cache
 def _compiled(module: nn.Module, method: str | None) -> Callable[..., Any]:
-    return jax.jit(partial(module.apply, method=method))
+    return jax.jit(partial(applied, module, method=method))

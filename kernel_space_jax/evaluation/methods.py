@@ -29,6 +29,7 @@ from kernel_space_jax.evaluation.protocols.common import truth
 from kernel_space_jax.images import match_channels
 from kernel_space_jax.metrics import best_shift, psnr
 from kernel_space_jax.models.kernel_space import KernelSpace
+from kernel_space_jax.models.restorers import applied
 from kernel_space_jax.operators import Learned, uniform
 from kernel_space_jax.solvers import (
     Restoration,
@@ -294,7 +295,7 @@ def _check_restorer(path: Path, network: weights.Weights) -> None:
     module, variables = network
     image = jax.ShapeDtypeStruct((1, 256, 256, 3), jnp.float32)
     try:
-        answer = jax.eval_shape(module.apply, variables, image)
+        answer = jax.eval_shape(partial(applied, module), variables, image)
     # A network of another task wants other arguments, and fails in its own way.
     except Exception:
         answer = None

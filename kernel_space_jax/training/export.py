@@ -10,6 +10,7 @@ from kernel_space_jax import weights
 from kernel_space_jax.errors import UserError, unknown
 from kernel_space_jax.files import write_whole
 from kernel_space_jax.models.kernel_space import STRIDE, KernelSpace
+from kernel_space_jax.models.restorers import applied
 from kernel_space_jax.training.checkpoint import Checkpoints
 from kernel_space_jax.training.config import build_task
 from kernel_space_jax.training.engine import first_state
@@ -95,7 +96,7 @@ def export_stablehlo(
     public = [name for name in own if name[0] != "_" and name != "setup"]
     if method is not None and method not in public:
         raise unknown("method of the network", method, public)
-    call = jax.jit(lambda *args: module.apply(variables, *args, method=method))
+    call = jax.jit(lambda *args: applied(module, variables, *args, method=method))
     try:
         program = export.export(call, platforms=platforms)(*arguments)
     except (TypeError, ValueError) as error:

@@ -2,6 +2,8 @@
 
 from kernel_space_jax.weights.convert import (
     Imported,
+    from_flax,
+    from_tensorflow,
     from_tensors,
     from_torch,
     import_file,
@@ -16,6 +18,8 @@ __all__ = [
     "Imported",
     "Tensors",
     "Weights",
+    "from_flax",
+    "from_tensorflow",
     "from_tensors",
     "from_torch",
     "import_file",

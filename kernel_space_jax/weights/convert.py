@@ -51,6 +51,17 @@ def from_torch(arch: str, state_dict: Mapping[str, Any], **options: Any) -> Weig
     return from_tensors(arch, state_dict, "torch", **options)
 
 
+def from_tensorflow(arch: str, variables: Mapping[str, Any], **options: Any) -> Weights:
+    """The same of TensorFlow's variables by name, as "g_net/enc1_1/weights"."""
+    return from_tensors(arch, variables, "tensorflow", **options)
+
+
+def from_flax(arch: str, params: Mapping[str, Any], **options: Any) -> Weights:
+    """The same of a Flax program's params, nested or by paths with slashes."""
+    flat = flatten_dict(dict(params), sep="/")
+    return from_tensors(arch, flat, "flax", **options)
+
+
 def from_tensors(
     arch: str,
     tensors: Mapping[str, Any],

@@ -1,8 +1,10 @@
 """Restorers, x = R(y): one paper a file, and the table of presets.
 
-Every restorer maps y (N, H, W, 3) in [0, 1], of any size, to x of the same size. A new
-one is a file here and its rows in the tables below: `train`, `import-weights`,
-`deblur --method`, `evaluate` and the benchmark read them.
+Every restorer maps y (N, H, W, 3), of any size, to x of the same size, and with
+`every=True` to all that the paper's network gives, if that is more. Its file here and
+its rows in the tables below make it known to `train`, `import-weights`,
+`deblur --method`, `evaluate` and the benchmark. They apply it by `applied`: some
+networks take and give other numbers than colours in [0, 1] (face.py).
 """
 
 from typing import Any, NamedTuple
@@ -11,7 +13,19 @@ import flax.linen as nn
 
 from kernel_space_jax.errors import unknown
 from kernel_space_jax.models.restorers.compact import Compact
+from kernel_space_jax.models.restorers.face import applied, initial
 from kernel_space_jax.models.restorers.nafnet import NAFNet
+
+__all__ = [
+    "NETWORKS",
+    "PRESETS",
+    "Compact",
+    "NAFNet",
+    "Preset",
+    "applied",
+    "initial",
+    "restorer",
+]
 
 # What `config.model.network` and weight files call them.
 NETWORKS: dict[str, type[nn.Module]] = {

@@ -2,8 +2,8 @@
 
     L = sum_s sum_l w_l L_l(R_s(y), x_s)
 
-over the losses l of `config.model.losses` and the scales s that R answers at: those of
-its method `every_scale`, coarse to fine, or its one answer. x_s is x made as small.
+over the losses l of `config.model.losses` and the answers s of R: all that it gives
+with `every=True`, or its one answer. x_s is x made as small.
 """
 
 import dataclasses
@@ -20,7 +20,7 @@ from ml_collections import ConfigDict
 from kernel_space_jax.errors import UserError
 from kernel_space_jax.losses.pixel import RESTORATION
 from kernel_space_jax.metrics import psnr, ssim
-from kernel_space_jax.models.restorers import restorer
+from kernel_space_jax.models.restorers import applied, initial, restorer
 from kernel_space_jax.training.initial import given_variables
 from kernel_space_jax.training.players import Descent, Params, Player, Statistics
 from kernel_space_jax.training.task import (
@@ -35,8 +35,6 @@ from kernel_space_jax.weights.options import checked
 
 PLAYER = "restorer"
 PLAYERS = (PLAYER,)
-# Sides from which every network of the table can be initialised.
-SIDE = 64
 HIDDEN = ("parent", "name", "dtype")
 
 
@@ -94,9 +92,8 @@ class SupervisedTask:
     frozen: ClassVar[Frozen] = {}
 
     def init(self, key: Array) -> Player:
-        # Parameters do not depend on the size of the images.
-        fresh = self.module.init(key, jnp.zeros((1, SIDE, SIDE, 3)))
-        params, statistics = _parted(dict(self.start or fresh))
+        fresh = self.start or initial(self.module, key)
+        params, statistics = _parted(dict(fresh))
         return self.descent.init(params, statistics)
 
     def step(
@@ -132,13 +129,13 @@ class SupervisedTask:
         return {PLAYER: Weights(module, state.variables)}
 
     def _restored(self, state: Player, y: Array) -> Array:
-        return jnp.clip(self.module.apply(state.variables, y), 0, 1)  # type: ignore[arg-type]
+        return jnp.clip(applied(self.module, state.variables, y), 0, 1)
 
     def _loss(
         self, params: Params, statistics: Statistics, batch: Batch, keys: Array
     ) -> tuple[Array, tuple[Metrics, Statistics]]:
         x, y = batch["sharp"], batch["blurry"]
-        found, statistics = self._every_scale(params, statistics, y, keys)
+        found, statistics = self._every(params, statistics, y, keys)
         total = jnp.zeros(())
         for answer in found:
             target = x
@@ -148,21 +145,18 @@ class SupervisedTask:
                 total += weight * RESTORATION[name](answer, target)
         return total, ({"psnr": jnp.mean(psnr(found[-1], x))}, statistics)
 
-    def _every_scale(
+    def _every(
         self, params: Params, statistics: Statistics, y: Array, keys: Array
-    ) -> tuple[tuple[Array, ...], Statistics]:
-        """The answers from coarse to fine, of a network in training."""
-        method = getattr(self.module, "every_scale", None)
-        takes = inspect.signature(method or self.module.__call__).parameters
-        more: dict[str, Any] = {"keys": keys} if "keys" in takes else {}
-        answer, changed = self.module.apply(
-            {"params": params, **statistics},
-            y,
-            **more,
-            method=method and "every_scale",
-            mutable=list(statistics),
+    ) -> tuple[list[Array], Statistics]:
+        """All answers of a network in training, the restored image last."""
+        takes = inspect.signature(self.module.__call__).parameters
+        options = {"keys": keys, "every": True}
+        more = {name: value for name, value in options.items() if name in takes}
+        variables = {"params": params, **statistics}
+        answers, changed = applied(
+            self.module, variables, y, **more, mutable=list(statistics)
         )
-        return (answer if method else (answer,)), dict(changed)  # type: ignore[return-value]
+        return jax.tree.leaves(answers), dict(changed)
 
 
 def _parted(variables: dict[str, Any]) -> tuple[Params, Statistics]:
