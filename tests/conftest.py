@@ -12,6 +12,8 @@ os.environ.setdefault("JAX_PLATFORMS", "cpu")
 flags = os.environ.get("XLA_FLAGS", "")
 older = "--xla_backend_extra_options=xla_cpu_disable_new_fusion_emitters"
 os.environ["XLA_FLAGS"] = f"{flags} --xla_backend_optimization_level=0 {older}"
+# Weights that the user of this machine has installed are not the tests'.
+os.environ["KERNEL_SPACE_HOME"] = str(Path(__file__).parent / "no-home")
 sys.path.insert(0, str(Path(__file__).parent))
 
 import jax  # noqa: E402

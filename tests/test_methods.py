@@ -153,13 +153,13 @@ def test_shipped_weights_are_read_once(monkeypatch):
     read = []
     load = lambda name: read.append(name) or weights.load(name)
     monkeypatch.setattr(methods, "load", load)
-    methods.shipped.cache_clear()
+    methods._read.cache_clear()
     row = replace(METHODS["basis"], run=lambda photo, **options: ks.Deblurred(photo.y))
     monkeypatch.setitem(METHODS, "basis", row)
     for _ in range(2):
         ks.deblur(PHOTO, "basis")
         named("basis").restore(Record("y", PHOTO, None, {}))
-    assert read == ["mender"]
+    assert read == [weights.shipped()["mender"]]
 
 
 def test_the_grid_of_tiles_is_that_of_the_photo():
@@ -266,7 +266,7 @@ def test_a_large_photo_in_tiles(module):
 
 def test_weights_of_a_preset(compact, tmp_path):
     for given, says in (
-        (None, "no weights for nafnet-32 come with the package.*--weights FILE"),
+        (None, "no weights for nafnet-32 are at hand.*--weights FILE"),
         (compact, "of a Compact; the method nafnet-32 needs those of a NAFNet"),
         (drawn(NAFNet(8, (1,), 1, (1,))), "NAFNet of width 8.*nafnet-32 has width 32"),
     ):
@@ -277,7 +277,7 @@ def test_weights_of_a_preset(compact, tmp_path):
     done = kernel_space_here(
         "deblur", BLURRY, "-o", tmp_path / "out", "--method", "nafnet-64"
     )
-    assert_one_sentence(done, "no weights for nafnet-64 come with the package")
+    assert_one_sentence(done, "no weights for nafnet-64 are at hand")
 
 
 def test_weights_of_any_size_go_by_the_name_of_their_network():

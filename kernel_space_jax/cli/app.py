@@ -80,6 +80,9 @@ VERBS = {
         "Turn the authors' checkpoint of a network into a weight file of ours.",
         TRAIN,
     ),
+    "weights": Verb(
+        "weights", "List the weights at hand, and say how others are had.", TRAIN
+    ),
     "describe": Verb(
         "weights", "Say what a weight file holds, and check that it is whole.", TRAIN
     ),

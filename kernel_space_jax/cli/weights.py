@@ -10,6 +10,7 @@ from rich.markup import escape
 from kernel_space_jax import weights
 from kernel_space_jax.cli.app import app, out
 from kernel_space_jax.cli.outputs import Overwrite, claim
+from kernel_space_jax.errors import UserError
 from kernel_space_jax.weights.options import parsed
 from kernel_space_jax.weights.readers import files_of
 
@@ -28,7 +29,17 @@ def import_weights(
             help="PyTorch's .pth, .safetensors, a TensorFlow checkpoint, or .npz."
         ),
     ],
-    output: Annotated[Path, typer.Option("-o", "--output", help="The file to write.")],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="The file to write.")
+    ] = None,
+    install: Annotated[
+        bool,
+        typer.Option(
+            "--install",
+            help="In place of -o: put the file into the folder where the method of "
+            "this name looks for its weights.",
+        ),
+    ] = False,
     option: Annotated[
         list[str] | None,
         typer.Option(
@@ -48,6 +59,12 @@ def import_weights(
     overwrite: Overwrite = False,
 ) -> None:
     """Turn the authors' checkpoint of a network into a weight file of ours."""
+    if (output is None) != install:
+        raise UserError(
+            "give -o FILE to write a weight file, or --install to put it where the "
+            f"method {arch} finds it"
+        )
+    output = output or weights.place(arch)
     options = parsed([*(option or []), *([f"padding={padding}"] if padding else [])])
     claim([output], [file, *files_of(file)], overwrite=overwrite)
     (module, variables), wrapper = weights.import_file(arch, file, **options)
@@ -59,6 +76,29 @@ def import_weights(
     out.print(
         f"{escape(str(output))}: {arch}, {count:,} parameters{of}, sha256 {digest}"
     )
+
+
+@app.command("weights")
+def list_weights() -> None:
+    """List the weights at hand, and say how others are had."""
+    _list("With the package", weights.shipped())
+    _list(f"Installed in {weights.place('').parent}", weights.installed())
+    out.print("To be had from their authors, who set the licence")
+    for name in weights.importable():
+        if name in weights.networks():
+            out.print(escape(f"  {name}: {weights.source(name)}"))
+
+
+def _list(heading: str, files: dict[str, Path]) -> None:
+    out.print(escape(heading if files else f"{heading}: nothing"))
+    for name, path in files.items():
+        header, size = weights.read_header(path), path.stat().st_size / 1e6
+        out.print(
+            escape(
+                f"  {name}: {header['architecture']}, {size:.1f} MB, "
+                f"{header.get('licence', 'unknown')}, {header.get('origin', '')}"
+            )
+        )
 
 
 @app.command()

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import cache, partial
 from numbers import Integral, Real
+from pathlib import Path
 from typing import Any
 
 from kernel_space_jax.deblur.automatic import deblur_automatically
@@ -35,7 +36,7 @@ from kernel_space_jax.operators.camera import GAMMA
 from kernel_space_jax.solvers.search import presets
 from kernel_space_jax.solvers.search.blind_search import Nested
 from kernel_space_jax.solvers.uniform import starts
-from kernel_space_jax.weights import Weights, load
+from kernel_space_jax.weights import Weights, installed, known, load
 
 DEFAULT = "auto"
 LEAST_GAMMA, MOST_GAMMA = 0.1, 10.0
@@ -256,13 +257,19 @@ def table() -> dict[str, Method]:
             name,
             preset.says,
             networks=(NETWORKS[preset.network],),
+            installed=(name, preset.network),
             fits=partial(check_preset, name),
         )
         for name, preset in PRESETS.items()
         if name not in NETWORKS
     }
     networks = {
-        name: by_network(name, f"a {name} network of any size", networks=(kind,))
+        name: by_network(
+            name,
+            f"a {name} network of any size",
+            networks=(kind,),
+            installed=(name, *(n for n, p in PRESETS.items() if p.network == name)),
+        )
         for name, kind in NETWORKS.items()
     }
     return {**METHODS, **presets, **networks}
@@ -332,9 +339,10 @@ def _check_kind(option: Option, value: Any) -> None:
 
 
 def network_of(method: Method, given: Weights | None = None) -> Weights | None:
-    """The weights for a method: those given, if they will do, or the shipped ones."""
-    if given is None and method.ships is not None:
-        given = shipped(method.ships)
+    """The weights for a method: those given, if they will do, shipped or installed."""
+    if given is None:
+        name = at_hand(method)
+        given = None if name is None else read_once(name)
     if not method.networks:
         if given is not None:
             raise UserError(f"the method {method.name} uses no weights")
@@ -342,8 +350,8 @@ def network_of(method: Method, given: Weights | None = None) -> Weights | None:
     names = _either([kind.__name__ for kind in method.networks])
     if given is None:
         raise UserError(
-            f"no weights for {method.name} come with the package; "
-            f"give those of a {names} (--weights FILE)"
+            f"no weights for {method.name} are at hand; give those of a {names} "
+            "(--weights FILE), or see how they are had: kernel-space weights"
         )
     if not isinstance(given.module, method.networks):
         raise UserError(
@@ -354,10 +362,23 @@ def network_of(method: Method, given: Weights | None = None) -> Weights | None:
     return given
 
 
+def at_hand(method: Method) -> str | None:
+    """The name of the weights that a method takes where none are given."""
+    if method.ships is not None:
+        return method.ships
+    there = installed()
+    return next((name for name in method.installed if name in there), None)
+
+
+def read_once(name: str) -> Weights:
+    """Weights that have a name, read and checked once a process."""
+    path = known()[name]
+    return _read(path, path.stat().st_mtime_ns)
+
+
 @cache
-def shipped(name: str) -> Weights:
-    """Weights that come with the package, read and checked once a process."""
-    return load(name)
+def _read(path: Path, written: int) -> Weights:
+    return load(path)
 
 
 def _either(names: list[str]) -> str:

@@ -46,8 +46,9 @@ class Method:
     Without `together` it is `run(photo, tell=..., **options) -> Deblurred` of a `View`;
     with it, of a list of views of one size, which gives a list. `gamma` is no keyword
     of `run`, for the views carry it. A method that needs a network gets `network=`, of
-    one of the types `networks`, by default the weights `ships` of the package; `fits`
-    raises a `UserError` for a network of such a type that will not do all the same.
+    one of the types `networks`, by default the weights `ships` of the package, or the
+    first of `installed` that the user has put into the folder of weights; `fits` raises
+    a `UserError` for a network of such a type that will not do all the same.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Method:
     options: tuple[Option, ...] = ()
     networks: tuple[type[nn.Module], ...] = ()
     ships: str | None = None
+    installed: tuple[str, ...] = ()
     together: bool = False
     fits: Callable[[nn.Module], None] = field(default=lambda module: None)
 

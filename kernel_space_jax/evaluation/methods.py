@@ -20,7 +20,13 @@ from kernel_space_jax.datasets import Record
 from kernel_space_jax.deblur import deblur
 from kernel_space_jax.deblur.by_network import deblur_by_network
 from kernel_space_jax.deblur.field import FINDERS
-from kernel_space_jax.deblur.methods import find_method, network_of, shipped, table
+from kernel_space_jax.deblur.methods import (
+    at_hand,
+    find_method,
+    network_of,
+    read_once,
+    table,
+)
 from kernel_space_jax.deblur.uniform import MAP_SIDE, undo
 from kernel_space_jax.deblur.view import prepare
 from kernel_space_jax.errors import UserError, unknown
@@ -112,7 +118,7 @@ def known_code(record: Record) -> Restored:
             f"{record.name} comes without the code of known-code; "
             "the protocol in-space makes images that have it"
         )
-    space = Learned(*shipped("kernel-space"))
+    space = Learned(*read_once("kernel-space"))
     x = _restore_under(space, jnp.asarray(y)[None], jnp.asarray(code))
     return Restored(np.asarray(jnp.clip(x[0], 0, 1)))
 
@@ -238,36 +244,43 @@ def named(name: str) -> Method:
     if name in made:
         return Method(name, name, made[name], keep=name != "blurry")
     if name in table():
-        # It ships no weights, and this says so.
-        network_of(find_method(name))
+        row = find_method(name)
+        network = network_of(row)  # a sentence where none are installed
+        digest = weights.read_header(at_hand(row) or "")["sha256"]
+        return Method(
+            name, f"{name} {digest}", partial(deblurred, name, network=network)
+        )
     raise unknown("method", name, [*made, *(row for row in table() if row not in made)])
 
 
 def chosen(names: Sequence[str], files: Sequence[Path]) -> list[Method]:
     """The methods of these names and weight files.
 
-    A name for which no weights ship is that of files: one of them must have its
-    network, and is then the method.
+    A name for which no weights ship may be that of files: one that has its network is
+    then the method. If none has, its installed weights are taken.
     """
     made = known()
     unshipped = [name for name in names if name in table() and name not in made]
-    for name in unshipped if files else []:
-        _check_any(name, files)
-    by_name = [name for name in names if not files or name not in unshipped]
+    of_files = [name for name in unshipped if files and _is_in(name, files)]
+    by_name = [name for name in names if name not in of_files]
     return [*map(named, by_name), *map(from_weights, files)]
 
 
-def _check_any(name: str, files: Sequence[Path]) -> None:
-    """A `UserError` unless one of the files will do for a method."""
+def _is_in(name: str, files: Sequence[Path]) -> bool:
+    """Whether one of the files will do for a method.
+
+    A `UserError` where none will, and no weights of it are installed.
+    """
     row, problem = find_method(name), None
     for file in files:
         try:
             network_of(row, weights.load(file))
-            return
+            return True
         except UserError as error:
             problem = error
-    assert problem is not None
-    raise problem
+    if at_hand(row) is None and problem is not None:
+        raise problem
+    return False
 
 
 def from_weights(path: Path) -> Method:

@@ -10,8 +10,14 @@ from kernel_space_jax.weights.convert import (
     to_tensors,
     to_torch,
 )
-from kernel_space_jax.weights.files import Weights, load, read_header, shipped, write
-from kernel_space_jax.weights.networks import importable, network_name, networks
+from kernel_space_jax.weights.files import Weights, load, read_header, write
+from kernel_space_jax.weights.networks import (
+    importable,
+    network_name,
+    networks,
+    source,
+)
+from kernel_space_jax.weights.places import home, installed, known, place, shipped
 from kernel_space_jax.weights.readers import Tensors, read_tensors
 
 __all__ = [
@@ -23,13 +29,18 @@ __all__ = [
     "from_tensors",
     "from_torch",
     "import_file",
+    "home",
     "importable",
+    "installed",
+    "known",
     "load",
     "network_name",
     "networks",
+    "place",
     "read_header",
     "read_tensors",
     "shipped",
+    "source",
     "to_tensors",
     "to_torch",
     "write",

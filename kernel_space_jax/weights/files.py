@@ -22,8 +22,7 @@ from kernel_space_jax.errors import UserError, nearest
 from kernel_space_jax.files import write_whole
 from kernel_space_jax.weights.networks import OLD_NAMES, network, network_name
 from kernel_space_jax.weights.options import checked, stated
-
-SHIPPED = Path(__file__).parent / "shipped"
+from kernel_space_jax.weights.places import known
 
 
 class Weights(NamedTuple):
@@ -67,16 +66,11 @@ def read_header(path: str | Path) -> dict[str, str]:
     return _read(path)[0]
 
 
-def shipped() -> dict[str, Path]:
-    """The weight files that come with the package, by name."""
-    return {path.stem: path for path in sorted(SHIPPED.glob("*.safetensors"))}
-
-
 def load(path: str | Path) -> Weights:
     """The module and the variables of a weight file, checked against its sha256.
 
-    Instead of a path the name of weights that come with the package will do, such as
-    "kernel-space"; their cards are in docs/weights.md.
+    Instead of a path a name will do, of weights that come with the package, such as
+    "kernel-space" (their cards are in docs/weights.md), or of installed ones.
     """
     header, tensors = _read(path)
     if header["sha256"] not in (_digest(tensors, header), _digest(tensors)):
@@ -95,13 +89,14 @@ def load(path: str | Path) -> Weights:
 
 
 def _read(named: str | Path) -> tuple[dict[str, str], dict[str, np.ndarray]]:
-    path = shipped().get(str(named), Path(named))
+    named_ones = known()
+    path = named_ones.get(str(named), Path(named))
     if path.is_dir():
         raise UserError(f"{path} is a folder; give the path of a weight file")
     if not path.is_file():
         raise UserError(
-            f"{path} does not exist{nearest(str(named), shipped())}; give the path of "
-            f"a weight file, or one of {', '.join(shipped())}"
+            f"{path} does not exist{nearest(str(named), named_ones)}; give the path of "
+            f"a weight file, or one of {', '.join(named_ones)}"
         )
     try:
         with safe_open(path, framework="numpy") as file:

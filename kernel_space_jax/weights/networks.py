@@ -89,5 +89,10 @@ def importable() -> list[str]:
     ]
 
 
+def source(name: str) -> str:
+    """Where the authors' weights of a network are, and how they become ours."""
+    return official(name).source
+
+
 def _has_names(name: str) -> bool:
     return find_spec(f"{__package__}.names.{name}") is not None

@@ -65,4 +65,10 @@ def _names(module: ImagePrior) -> Names:
     return names
 
 
-OFFICIAL = Official(mark="model.2.weight", infer=_infer, names=_names, inputs=_inputs)
+OFFICIAL = Official(
+    mark="model.2.weight",
+    infer=_infer,
+    names=_names,
+    inputs=_inputs,
+    source="github.com/VinAIResearch/blur-kernel-space-exploring",
+)

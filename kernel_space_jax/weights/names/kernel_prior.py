@@ -32,4 +32,5 @@ OFFICIAL = Official(
     infer=_infer,
     names=_names,
     inputs=lambda shapes: ((1, 64, 64, dimension(shapes, "model.1.weight", 1)),),
+    source="github.com/VinAIResearch/blur-kernel-space-exploring",
 )

@@ -79,4 +79,5 @@ OFFICIAL = Official(
     infer=_infer,
     names=_names,
     inputs=lambda shapes: ((1, 256, 256, 3),) * 2,
+    source="github.com/VinAIResearch/blur-kernel-space-exploring",
 )

@@ -35,4 +35,5 @@ OFFICIAL = Official(
     inputs=lambda shapes: ((1, 64, 64, 3),) * 2,
     # Constants, and the linear heads under their second name.
     ignored=r"^(scaling_layer|lins)\.",
+    source="the package lpips (docs/protocols/scores.md)",
 )

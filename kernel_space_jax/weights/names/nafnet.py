@@ -46,4 +46,5 @@ OFFICIAL = Official(
     infer=_infer,
     names=_names,
     layouts={"beta|gamma": free(1, -1, 1, 1)},
+    source="github.com/megvii-research/NAFNet, NAFNet-GoPro-width64.pth",
 )

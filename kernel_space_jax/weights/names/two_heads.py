@@ -44,4 +44,9 @@ def _names(module: TwoHeads) -> Names:
     return names
 
 
-OFFICIAL = Official(mark="inc_rgb.0.weight", infer=_infer, names=_names)
+OFFICIAL = Official(
+    mark="inc_rgb.0.weight",
+    infer=_infer,
+    names=_names,
+    source="github.com/GuillermoCarbajal/NonUniformBlurKernelEstimation",
+)

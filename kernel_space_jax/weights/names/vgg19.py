@@ -27,5 +27,9 @@ def _names(module: VGG19) -> Names:
 
 
 OFFICIAL = Official(
-    mark="features.0.weight", infer=_infer, names=_names, ignored=r"^classifier\."
+    mark="features.0.weight",
+    infer=_infer,
+    names=_names,
+    ignored=r"^classifier\.",
+    source="torchvision.models.vgg19 of PyTorch",
 )
