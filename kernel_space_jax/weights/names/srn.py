@@ -17,19 +17,18 @@ def _infer(shapes: Shapes) -> dict[str, Any]:
 
 
 def _names(module: SRN) -> Names:
-    layers = {("intro",): "enc1_1", ("ending",): "dec1_0"}
-    layers["lstm", "gates"] = "convLSTM/LSTM_conv"
+    layers = {"intro": "enc1_1", "ending": "dec1_0"}
     for level in range(HALVINGS + 1):
         if level:
-            layers[(f"down{level - 1}",)] = f"enc{level + 1}_1"
-            layers[(f"up{level - 1}",)] = f"dec{level}_4"
-        for index in range(BLOCKS):
-            layers[(f"encoder{level}_block{index}",)] = f"enc{level + 1}_{index + 2}"
+            layers[f"down{level - 1}"] = f"enc{level + 1}_1"
+            layers[f"up{level - 1}"] = f"dec{level}_4"
+        for i in range(BLOCKS):
+            layers[f"encoder{level}_block{i}"] = f"enc{level + 1}_{i + 2}"
             # Their decoder counts down to its last block.
-            layers[(f"decoder{level}_block{index}",)] = (
-                f"dec{level + 1}_{BLOCKS - index}"
-            )
-    return {("scale", *ours): f"g_net/{theirs}" for ours, theirs in layers.items()}
+            layers[f"decoder{level}_block{i}"] = f"dec{level + 1}_{BLOCKS - i}"
+    names: Names = {("scale", ours): f"g_net/{key}" for ours, key in layers.items()}
+    names["scale", "lstm", "gates"] = "g_net/convLSTM/LSTM_conv"
+    return names
 
 
 OFFICIAL = Official(
