@@ -50,13 +50,19 @@ PRESETS: dict[str, Preset] = {
     "nafnet-32": Preset("nafnet", {"width": 32}, "NAFNet of width 32 (Chen 2022)"),
     "nafnet-64": Preset("nafnet", {"width": 64}, "NAFNet of width 64 (Chen 2022)"),
     "srn-color": Preset(
-        "srn", {"channels": 3, "lstm": False}, "SRN of the three colours (Tao 2018)"
+        "srn",
+        {"width": 32, "channels": 3, "lstm": False},
+        "SRN of the three colours (Tao 2018)",
     ),
     "srn-gray": Preset(
-        "srn", {"channels": 1, "lstm": False}, "SRN of one colour at a time (Tao 2018)"
+        "srn",
+        {"width": 32, "channels": 1, "lstm": False},
+        "SRN of one colour at a time (Tao 2018)",
     ),
     "srn-lstm": Preset(
-        "srn", {"channels": 1, "lstm": True}, "the same with an LSTM (Tao 2018)"
+        "srn",
+        {"width": 32, "channels": 1, "lstm": True},
+        "SRN of one colour at a time, with an LSTM (Tao 2018)",
     ),
 }
 
