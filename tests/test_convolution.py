@@ -33,6 +33,7 @@ CASES = [
     # Wide enough for the products of `winograd`.
     (22, 33, 32, 40, 3, 1, 1),
     (24, 26, 33, 32, 3, 1, 0),
+    (18, 30, 64, 66, 5, 1, 2),
 ]
 
 
@@ -56,9 +57,10 @@ def test_values_and_gradients_are_those_of_xla(case):
     expected, pull_expected = jax.vjp(lambda x, w: stock(x, w, stride, pad), x, w)
     actual, pull = jax.vjp(lambda x, w: convolution.convolve(x, w, stride, pad), x, w)
     cotangent = jax.random.normal(keys[2], expected.shape)
-    assert relative_error(actual, expected) < 1e-5
+    tolerance = 3e-5 if k == 5 else 1e-5
+    assert relative_error(actual, expected) < tolerance
     for a, e in zip(pull(cotangent), pull_expected(cotangent), strict=True):
-        assert relative_error(a, e) < 1e-5
+        assert relative_error(a, e) < tolerance
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -40,6 +40,7 @@ def every(module, variables, y):
 def test_options_are_read_off_the_tensors(recorded):
     kind, _, module, _ = recorded
     assert (module.width, module.channels, module.lstm) == (8, *KINDS[kind])
+    assert module.blocks == 3
     assert module.clone(width=32) == restorer(f"srn-{kind}")
 
 
@@ -58,64 +59,58 @@ def test_the_enlargement_agrees():
     assert largest_difference(upsample_from_corner(corner), expected) < 1e-6
 
 
-@pytest.fixture(scope="module", params=["srn-lstm", "srn-color"])
-def tiny(request):
-    """A network of few channels, and its fresh weights."""
-    module = restorer(request.param, width=4)
+def tiny(kind):
+    """A network of few channels and layers, and its fresh weights."""
+    module = restorer(f"srn-{kind}", width=4, blocks=1)
     return module, jax.jit(lambda key: initial(module, key))(jax.random.key(0))
 
 
-def test_any_size_and_a_batch_is_its_images(tiny):
-    module, variables = tiny
-    run = jax.jit(lambda v, y: applied(module, v, y, every=True))
+@pytest.mark.parametrize("kind", KINDS)
+def test_any_size_batch_and_colour(kind):
+    module, variables = tiny(kind)
+    run = jax.jit(lambda y: applied(module, variables, y, every=True))
     y = jnp.asarray(np.stack([picture(i, (37, 50)) for i in range(2)]))
-    answers = run(variables, y)
+    answers = run(y)
     assert [a.shape[1:] for a in answers] == [(10, 13, 3), (19, 25, 3), (37, 50, 3)]
     for index in range(2):
-        alone = run(variables, y[index : index + 1])
-        assert largest_difference(answers[-1][index : index + 1], alone[-1]) < 1e-5
+        alone = run(y[index : index + 1])
+        assert largest_difference(answers[-1][index : index + 1], alone[-1]) < FORWARD
     # The border is repeated, as in the authors' program.
     wider = jnp.pad(y, ((0, 0), (0, 11), (0, 14), (0, 0)), mode="edge")
-    x = run(variables, wider)[-1]
-    assert largest_difference(answers[-1], x[:, :37, :50]) < 1e-5
-
-
-def test_one_channel_restores_each_colour_by_itself(tiny):
-    module, variables = tiny
-    y = jnp.asarray(picture(0, (32, 32)))[None]
-    run = jax.jit(lambda v, y: applied(module, v, y))
-    changed = run(variables, y.at[..., 1].set(0.5)) - run(variables, y)
-    moved = jnp.abs(changed).max((0, 1, 2)) > 1e-4
+    assert largest_difference(answers[-1], run(wider)[-1][:, :37, :50]) < FORWARD
+    # A network of one channel restores each colour by itself.
+    changed = run(y.at[..., 1].set(0.5))[-1] - answers[-1]
+    moved = jnp.abs(changed).max((0, 1, 2)) > FORWARD
     assert moved.tolist() == [module.channels == 3, True, module.channels == 3]
 
 
-def test_gradients_are_tensorflows(tiny):
+def small(x):
+    """What the paper compares the three answers with."""
+    return [x[:, ::step, ::step] for step in (4, 2, 1)]
+
+
+def test_gradients_are_tensorflows():
     """Of the paper's loss, with what the fresh weights leave out switched on."""
     tf = pytest.importorskip("tensorflow")
     from benchmarks.tensorflow_srn import SRN
 
-    module, variables = tiny
+    module, variables = tiny("lstm")
     random = np.random.default_rng(0)
     drawn = lambda leaf: leaf + 0.1 * random.standard_normal(leaf.shape, np.float32)
     variables = jax.tree.map(drawn, variables)
-    shape = (2, 32, 48, module.channels)
-    y, x = random.random((2, *shape), np.float32)
+    y, x = random.random((2, 2, 32, 48, 1), np.float32)
 
     def loss(variables):
         answers = module.apply(variables, y, every=True)
-        sharp = (x[:, ::s, ::s] for s in (4, 2, 1))
-        pairs = zip(answers, sharp, strict=True)
+        pairs = zip(answers, small(x), strict=True)
         return sum(jnp.mean(jnp.square(a - b)) for a, b in pairs)
 
     value, gradients = jax.jit(jax.value_and_grad(loss))(variables)
     rival = SRN(weights.to_tensors(module, variables))
     with tf.GradientTape() as tape:
-        answers = rival(tf.constant(y))
-        sharp = (x[:, ::s, ::s] for s in (4, 2, 1))
-        theirs = sum(
-            tf.reduce_mean(tf.square(a - b))
-            for a, b in zip(answers, sharp, strict=True)
-        )
+        pairs = zip(rival(tf.constant(y)), small(x), strict=True)
+        parts = [tf.reduce_mean(tf.square(a - b)) for a, b in pairs]
+        theirs = tf.add_n(parts)
     assert abs(value / theirs.numpy() - 1) < 1e-5
     expected = tape.gradient(theirs, rival.v)
     ours = weights.to_tensors(module, gradients)
@@ -124,33 +119,31 @@ def test_gradients_are_tensorflows(tiny):
         assert relative_error(ours[f"g_net/{name}"], gradient.numpy()) < 1e-3, name
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_it_learns_by_the_papers_loss(kind):
+def test_it_learns_by_the_papers_loss():
     x = np.stack([picture(i, (48, 48)) for i in range(2)])
     batch = {
         "sharp": jnp.asarray(x),
         "blurry": jnp.asarray(ndimage.gaussian_filter(x, (0, 1.2, 1.2, 0))),
         "number": jnp.arange(2),
     }
-    config = defaults("supervised", network=f"srn-{kind}")
-    config.model.width, config.model.losses = 4, {"l2": 1.0}
+    config = defaults("supervised", network="srn-lstm")
+    config.model.width, config.model.blocks = 4, 1
+    config.model.losses = {"l2": 1.0}
     config.learning_rate = 5e-3
-    task = build_task(config)
+    task, module = build_task(config), restorer("srn-lstm", width=4, blocks=1)
     state = first = jax.jit(task.init)(jax.random.key(0, impl="rbg"))
     step = jax.jit(lambda s: task.step(s, batch, jax.random.key(1), task.frozen))
     losses = []
-    for _ in range(40):
+    for _ in range(25):
         state, metrics = step(state)
         losses.append(float(metrics["loss"]))
-    answers = applied(task.module, first.variables, batch["blurry"], every=True)
-    small = (batch["sharp"][:, ::n, ::n] for n in (4, 2, 1))
-    expected = sum(
-        jnp.mean(jnp.square(a - b)) for a, b in zip(answers, small, strict=True)
-    )
+    run = jax.jit(lambda v, y: applied(module, v, y, every=True))
+    answers = run(first.variables, batch["blurry"])
+    pairs = zip(answers, small(batch["sharp"]), strict=True)
+    expected = sum(jnp.mean(jnp.square(a - b)) for a, b in pairs)
     assert abs(losses[0] / expected - 1) < 1e-5
-    assert np.mean(losses[-5:]) < 0.2 * losses[0]
-    still = lambda a, b: bool(jnp.any(a != b))
-    moved = jax.tree.map(still, first.params, state.params)
+    assert np.mean(losses[-5:]) < 0.5 * losses[0]
+    moved = jax.tree.map(lambda a, b: bool(jnp.any(a != b)), first.params, state.params)
     assert all(jax.tree.leaves(moved))
 
 
@@ -193,7 +186,7 @@ def test_wrappers_are_seen_through(tmp_path, variables, around):
 
 
 def test_wrong_weights_are_one_sentence(tmp_path, variables):
-    def refused(says, arch="srn", **changed):
+    def refused(says, arch, changed):
         arrays = {**variables, **changed}
         np.savez(
             tmp_path / "a.npz", **{k: v for k, v in arrays.items() if v is not None}
@@ -201,13 +194,14 @@ def test_wrong_weights_are_one_sentence(tmp_path, variables):
         verb = ("import-weights", arch, tmp_path / "a.npz", "-o", tmp_path / "o")
         assert_one_sentence(kernel_space_here(*verb), says)
 
-    refused("width=8, and srn-lstm has 32", "srn-lstm")
+    refused("width=8, and srn-lstm has 32", "srn-lstm", {})
     wide = {"g_net/enc1_1/weights": np.zeros((5, 5, 2, 32), np.float32)}
-    refused("channels=1, and srn-color has 3", "srn-color", **wide)
-    refused(
-        "have no 'g_net/dec1_1/conv1/biases'", **{"g_net/dec1_1/conv1/biases": None}
-    )
-    refused("'g_net/more', which srn has no use for", **{"g_net/more": np.ones(3)})
-    refused("(3, 3, 64, 128)", **{"g_net/convLSTM/LSTM_conv/weights": np.ones((3, 3))})
+    refused("channels=1, and srn-color has 3", "srn-color", wide)
+    bias = "g_net/dec1_1/conv1/biases"
+    refused(f"the weights have no '{bias}'", "srn", {bias: None})
+    spare = {"g_net/more": np.ones(3)}
+    refused("'g_net/more', which srn has no use for", "srn", spare)
+    gates = {"g_net/convLSTM/LSTM_conv/weights": np.ones((3, 3))}
+    refused("(3, 3, 64, 128)", "srn", gates)
     with pytest.raises(UserError, match="srn takes TensorFlow variables, not PyTorch"):
         weights.from_torch("srn", variables)

@@ -5,12 +5,13 @@ write it. Images are NHWC in [0, 1] with sides that are multiples of 16. Variabl
 the names of published checkpoints, below `g_net`.
 """
 
+import re
 from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
 
-LEVELS, BLOCKS = 3, 3
+LEVELS = 3
 
 
 class SRN(tf.Module):
@@ -18,8 +19,10 @@ class SRN(tf.Module):
 
     def __init__(self, arrays: Mapping[str, np.ndarray]):
         super().__init__()
-        made = {name: tf.Variable(array) for name, array in arrays.items()}
+        made = {name: tf.Variable(tf.constant(array)) for name, array in arrays.items()}
         self.v = {name.removeprefix("g_net/"): value for name, value in made.items()}
+        first = [name for name in self.v if re.match(r"enc1_\d+/conv1/weights", name)]
+        self.blocks = len(first)
         self.lstm = any(name.startswith("convLSTM/") for name in self.v)
 
     def __call__(self, y: tf.Tensor) -> list[tf.Tensor]:
@@ -41,7 +44,7 @@ class SRN(tf.Module):
         x, skips = pair, []
         for level in (1, 2, 3):
             x = tf.nn.relu(self._conv(x, f"enc{level}_1", 1 if level == 1 else 2))
-            for index in range(BLOCKS):
+            for index in range(self.blocks):
                 x = self._block(x, f"enc{level}_{index + 2}")
             skips.append(x)
         if self.lstm:
@@ -50,7 +53,7 @@ class SRN(tf.Module):
         for level in (3, 2, 1):
             if level < 3:
                 x = self._grown(x, f"dec{level}_4") + skips[level - 1]
-            for index in reversed(range(BLOCKS)):
+            for index in reversed(range(self.blocks)):
                 x = self._block(x, f"dec{level}_{index + 1}")
         return self._conv(x, "dec1_0"), state
 
@@ -74,8 +77,7 @@ class SRN(tf.Module):
 
     def _grown(self, x: tf.Tensor, name: str) -> tf.Tensor:
         w = self.v[f"{name}/weights"]
-        n, height, width, _ = x.shape
-        shape = (n, 2 * height, 2 * width, w.shape[2])
+        shape = tf.concat([tf.shape(x)[:3] * [1, 2, 2], tf.shape(w)[2:3]], 0)
         y = tf.nn.conv2d_transpose(x, w, shape, 2, "SAME")
         return tf.nn.relu(tf.nn.bias_add(y, self.v[f"{name}/biases"]))
 

@@ -25,9 +25,8 @@ from kernel_space_jax.models.layers import (
 )
 from kernel_space_jax.models.restorers.face import PLAIN, SINGLE, Face
 
-SCALES = 3
-# Residual blocks at each resolution of U, and how often U halves its input.
-BLOCKS, HALVINGS = 3, 2
+# Of the photo, and how often U halves its input.
+SCALES, HALVINGS = 3, 2
 # Sides of y are multiples of it, so that the coarsest scale can be halved.
 MULTIPLE = 2 ** (SCALES - 1 + HALVINGS)
 FORGET_BIAS = 1.0
@@ -69,6 +68,7 @@ class Scale(nn.Module):
     """U: y and a first x side by side (N, H, W, 2 C) to x (N, H, W, C), with memory."""
 
     width: int
+    blocks: int
     lstm: bool
     dtype: Dtype | None = None
 
@@ -104,7 +104,7 @@ class Scale(nn.Module):
         )
 
     def _blocks(self, x: Array, name: str) -> Array:
-        for index in range(BLOCKS):
+        for index in range(self.blocks):
             block = ResidualBlock(
                 5, kernel_init=xavier, dtype=self.dtype, name=f"{name}_block{index}"
             )
@@ -115,11 +115,13 @@ class Scale(nn.Module):
 class SRN(nn.Module):
     """Blurry y (N, H, W, C) to sharp x of the same size; not clipped.
 
-    C is `channels`. With `every` it gives x at all three scales, the coarsest first;
-    a scale's pixel (i, j) is that of the photo at (2^s i, 2^s j).
+    C is `channels`; U has `blocks` at each of its resolutions, on both ways. With
+    `every` it gives x at all three scales, the coarsest first; pixel (i, j) of scale s
+    is that of the photo at (2^s i, 2^s j).
     """
 
     width: int = 32
+    blocks: int = 3
     channels: Literal[1, 3] = 1
     lstm: bool = True
     dtype: Dtype | None = None
@@ -138,7 +140,7 @@ class SRN(nn.Module):
         down, right = (-n % MULTIPLE for n in size)
         # The authors' program repeats the border in this way.
         padded = jnp.pad(y, ((0, 0), (0, down), (0, right), (0, 0)), mode="edge")
-        scale = Scale(self.width, self.lstm, self.dtype, name="scale")
+        scale = Scale(self.width, self.blocks, self.lstm, self.dtype, name="scale")
         steps = [2**s for s in reversed(range(SCALES))]
         x, memory = padded[:, :: steps[0], :: steps[0]], None
         answers = []
