@@ -47,6 +47,9 @@ def srn(
     width: Annotated[
         int | None, typer.Option(min=1, help="Instead of the published one.")
     ] = None,
+    shallow: Annotated[
+        bool, typer.Option("--shallow", help="One block at each scale.")
+    ] = False,
     rounds: Positive = 5,
     json_file: JsonFile = None,
     write: Write = False,
@@ -62,6 +65,8 @@ def srn(
     say("|---" + "|---:" * 4 + "|")
     figures: dict[str, Any] = {"machine": device, "rows": {}}
     options: dict[str, Any] = {} if width is None else {"width": width}
+    if shallow:
+        options["blocks"] = 1
     y = np.random.default_rng(0).random((1, size, size, 3), np.float32)
     for name in PRESETS:
         module: Any = restorer(name, **options)
