@@ -22,12 +22,14 @@ from benchmarks.deblur import deblur
 from benchmarks.kernel_space import kernel_space
 from benchmarks.restorers import restorers
 from benchmarks.scores import scores
+from benchmarks.srn import srn
 from benchmarks.starts import starts
 from benchmarks.train import train
 from benchmarks.transfer import transfer
 
 BENCHMARKS = (
     restorers,
+    srn,
     kernel_space,
     train,
     transfer,
@@ -42,6 +44,7 @@ BENCHMARKS = (
 # What docs/speed.md shows: one section each, none of more than three quiet minutes.
 SHOWN = (
     "restorers",
+    "srn",
     "kernel-space",
     "train",
     "transfer",

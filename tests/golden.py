@@ -7,6 +7,7 @@ from pathlib import Path
 
 import jax.numpy as jnp
 import numpy as np
+from goldens.det_tensorflow import det_variables
 from goldens.det_weights import det_state_dict
 
 from kernel_space_jax import weights
@@ -43,6 +44,10 @@ class Golden:
         if meta in self.arrays.files:
             return det_state_dict(str(self.arrays[meta]))
         return self.group(prefix)
+
+    def variables(self) -> dict[str, np.ndarray]:
+        """The TensorFlow variables, drawn again from their seed."""
+        return det_variables(str(self.arrays["meta/det"]))
 
 
 def by_torch_name(arch: str, module, tree) -> dict[str, np.ndarray]:

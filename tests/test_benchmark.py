@@ -107,6 +107,17 @@ def test_restorers_need_a_rival():
     assert "nafnet-32" in result.output
 
 
+def test_srn(tmp_path):
+    """Ours and TensorFlow's agree in every pixel before they are timed."""
+    pytest.importorskip("tensorflow")
+    arguments = "srn --shallow --size 32 --width 2 --rounds 1"
+    found, output = figures(tmp_path, *arguments.split())
+    for row in found["rows"].values():
+        assert row["difference"] < 1e-5
+        assert positive([*row["ms"].values(), row["ratio"]])
+        assert f"{row['ratio']:.2f}" in output
+
+
 def test_the_table_is_written_over_its_section(tmp_path, monkeypatch):
     page = tmp_path / "speed.md"
     page.write_text("# Speed\n")

@@ -73,6 +73,18 @@ def test_the_rate_warms_up_and_then_follows_its_schedule():
     np.testing.assert_allclose(warm[4:], cold[4:], rtol=1e-4)
 
 
+def test_the_polynomial_rate_ends_with_the_run():
+    """end + (rate - end) (1 - t / T)^power, T all steps (SRN; Tao et al. 2018)."""
+    options = {"end_value": 0.1, "power": 0.3}
+    keys = {"optimiser": "sgd", "learning_rate": 1.0, "steps": 8}
+    made = descents(**keys, schedule="polynomial", schedule_options=options)
+    path = walk(made["critic"].transform, jnp.zeros(1), jnp.ones((10, 1)))[:, 0]
+    left = np.maximum(1 - np.arange(10) / 8, 0)
+    np.testing.assert_allclose(
+        -np.diff(path, prepend=0), 0.1 + 0.9 * left**0.3, rtol=1e-5
+    )
+
+
 @pytest.mark.parametrize(
     "keys, said",
     [

@@ -19,11 +19,14 @@ from kernel_space_jax.training.task import Config
 
 SCHEDULES: dict[str, Callable[..., optax.Schedule]] = {
     "constant": optax.constant_schedule,
-    "cosine": optax.cosine_decay_schedule,  # over decay_steps; all steps by default
+    "cosine": optax.cosine_decay_schedule,
+    "polynomial": optax.polynomial_schedule,
     "cosine_restarts": schedules.cosine_restarts,
     "multistep_restarts": schedules.multistep_restarts,
     "constant_then_linear": schedules.constant_then_linear,
 }
+# What they call the number of updates, where that is all of them by default.
+LENGTHS = {"cosine": "decay_steps", "polynomial": "transition_steps"}
 # Which parameters decay: all, or only the weights of layers, not biases and scales.
 DECAYS: dict[str, Callable[[Any], Any] | None] = {
     "all": None,
@@ -138,8 +141,8 @@ def _rate(settings: Config, updates: int) -> optax.Schedule:
         known = ", ".join(SCHEDULES)
         raise UserError(f"schedule={settings.schedule!r} is unknown; there are {known}")
     options: dict[str, Any] = dict(settings.schedule_options)
-    if settings.schedule == "cosine":
-        options.setdefault("decay_steps", updates)
+    if settings.schedule in LENGTHS:
+        options.setdefault(LENGTHS[settings.schedule], updates)
     try:
         schedule = SCHEDULES[settings.schedule](settings.learning_rate, **options)
     except (TypeError, ValueError) as error:

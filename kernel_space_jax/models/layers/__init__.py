@@ -35,6 +35,7 @@ from kernel_space_jax.models.layers.shape import (
     pad_to_multiple,
     pixel_shuffle,
     upsample_bilinear,
+    upsample_from_corner,
     window_mean,
 )
 
@@ -63,5 +64,6 @@ __all__ = [
     "torch_uniform",
     "uniform_bias",
     "upsample_bilinear",
+    "upsample_from_corner",
     "window_mean",
 ]

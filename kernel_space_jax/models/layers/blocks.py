@@ -4,22 +4,26 @@ import flax.linen as nn
 from flax.typing import Dtype
 from jax import Array
 
-from kernel_space_jax.models.layers.conv import Conv
+from kernel_space_jax.models.layers.conv import Conv, Initialiser
 from kernel_space_jax.models.layers.norms import BatchNorm, Norm, instance_norm
 from kernel_space_jax.models.layers.shape import Padding, max_pool
 
+small = nn.initializers.variance_scaling(0.02, "fan_in", "normal")
+
 
 class ResidualBlock(nn.Module):
-    """x + conv(relu(conv(x))) without norm, drawn small (EDSR)."""
+    """x + conv(relu(conv(x))) without norm, by default drawn small (EDSR)."""
 
+    kernel: int = 3
+    kernel_init: Initialiser = small
     dtype: Dtype | None = None
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
-        small = nn.initializers.variance_scaling(0.02, "fan_in", "normal")
         for_block = {
             "features": x.shape[-1],
-            "kernel_init": small,
+            "kernel": self.kernel,
+            "kernel_init": self.kernel_init,
             "bias_init": nn.initializers.zeros,
             "dtype": self.dtype,
         }

@@ -6,7 +6,7 @@ convolution whose adjoint it is.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import flax.linen as nn
 import jax
@@ -16,7 +16,7 @@ from flax.typing import Dtype
 from jax import Array
 
 from kernel_space_jax.models.layers.convolution import convolve, convolve_transposed
-from kernel_space_jax.models.layers.shape import Padding, pad_sides
+from kernel_space_jax.models.layers.shape import Padding, pad_same, pad_sides
 
 Initialiser = Callable[..., Array]
 
@@ -38,12 +38,15 @@ def uniform_bias(fan_in: int) -> Initialiser:
 
 
 class Conv(nn.Module):
-    """A square convolution, padded by (kernel - 1) // 2 on every side."""
+    """A square convolution, padded by (kernel - 1) // 2 on every side.
+
+    With the padding "same" it is padded as TensorFlow's, which differs under a stride.
+    """
 
     features: int
     kernel: int = 3
     stride: int = 1
-    padding: Padding = "zero"
+    padding: Padding | Literal["same"] = "zero"
     use_bias: bool = True
     kernel_init: Initialiser = torch_uniform
     bias_init: Initialiser | None = None
@@ -59,7 +62,9 @@ class Conv(nn.Module):
             bias = self.param("bias", draw, (self.features,))
         x, w, bias = promote_dtype(x, w, bias, dtype=self.dtype)
         pad = (k - 1) // 2
-        if self.padding != "zero":
+        if self.padding == "same":
+            x, pad = pad_same(x, k, self.stride), 0
+        elif self.padding != "zero":
             x, pad = pad_sides(x, pad, self.padding), 0
         y = convolve(x, w, self.stride, pad)
         return y if bias is None else y + bias
@@ -73,6 +78,7 @@ class ConvTranspose(nn.Module):
     stride: int = 2
     use_bias: bool = True
     kernel_init: Initialiser = torch_uniform
+    bias_init: Initialiser | None = None
     dtype: Dtype | None = None
 
     @nn.compact
@@ -81,7 +87,7 @@ class ConvTranspose(nn.Module):
         w = self.param("kernel", self.kernel_init, (k, k, self.features, channels))
         bias = None
         if self.use_bias:
-            draw = uniform_bias(k * k * self.features)
+            draw = self.bias_init or uniform_bias(k * k * self.features)
             bias = self.param("bias", draw, (self.features,))
         x, w, bias = promote_dtype(x, w, bias, dtype=self.dtype)
         size = (x.shape[1] * self.stride, x.shape[2] * self.stride)

@@ -120,7 +120,7 @@ def weight_gradient(
     if kh == kw == stride == 1 and pad == 0:
         return jnp.tensordot(x, y, ((0, 1, 2), (0, 1, 2)))[None, None]
     if stride == 1 and winograd.pays(x, kernel, features, (rows, columns)):
-        return winograd.weight_gradient(x, y, pad)
+        return winograd.weight_gradient(x, y, kh, pad)
     if stride == 1 and 2 * features <= channels:
         # Seen from y, x is the output: patches are taken of the narrower side.
         swapped = weight_gradient(y, x, kernel, 1, kh - 1 - pad)

@@ -17,6 +17,15 @@ def pad_sides(x: Array, pad: int, padding: Padding) -> Array:
     return jnp.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)), mode=mode)
 
 
+def pad_same(x: Array, kernel: int, stride: int) -> Array:
+    """x with TensorFlow's SAME zeros: an odd one stands at the bottom and the right."""
+    pads = []
+    for n in x.shape[1:3]:
+        most = max((-(-n // stride) - 1) * stride + kernel - n, 0)
+        pads.append((most // 2, most - most // 2))
+    return jnp.pad(x, ((0, 0), *pads, (0, 0)))
+
+
 def pad_to_multiple(
     images: Array, multiple: int, minimum: int = 0
 ) -> tuple[Array, tuple[int, int]]:
@@ -69,6 +78,22 @@ def upsample_bilinear(x: Array) -> Array:
         shape = list(x.shape)
         shape[axis] = 2 * n
         x = pair.reshape(shape)
+    return x
+
+
+def upsample_from_corner(x: Array) -> Array:
+    """Twice the size as TensorFlow 1 resizes: x[i] at 2 i, the mean of two between.
+
+    What lies behind the last row and column repeats them.
+    """
+    for axis in (1, 2):
+        n = x.shape[axis]
+        last = jax.lax.slice_in_dim(x, n - 1, n, axis=axis)
+        after = jax.lax.slice_in_dim(x, 1, n, axis=axis)
+        after = jnp.concatenate([after, last], axis)
+        shape = list(x.shape)
+        shape[axis] = 2 * n
+        x = jnp.stack([x, (x + after) / 2], axis + 1).reshape(shape)
     return x
 
 

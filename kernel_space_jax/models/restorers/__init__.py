@@ -15,10 +15,12 @@ from kernel_space_jax.errors import unknown
 from kernel_space_jax.models.restorers.compact import Compact
 from kernel_space_jax.models.restorers.face import applied, initial
 from kernel_space_jax.models.restorers.nafnet import NAFNet
+from kernel_space_jax.models.restorers.srn import SRN
 
 __all__ = [
     "NETWORKS",
     "PRESETS",
+    "SRN",
     "Compact",
     "NAFNet",
     "Preset",
@@ -31,6 +33,7 @@ __all__ = [
 NETWORKS: dict[str, type[nn.Module]] = {
     "compact": Compact,
     "nafnet": NAFNet,
+    "srn": SRN,
 }
 
 
@@ -46,6 +49,21 @@ PRESETS: dict[str, Preset] = {
     "compact": Preset("compact", {}, "a small U-Net of this project"),
     "nafnet-32": Preset("nafnet", {"width": 32}, "NAFNet of width 32 (Chen 2022)"),
     "nafnet-64": Preset("nafnet", {"width": 64}, "NAFNet of width 64 (Chen 2022)"),
+    "srn-color": Preset(
+        "srn",
+        {"width": 32, "channels": 3, "lstm": False},
+        "SRN of the three colours (Tao 2018)",
+    ),
+    "srn-gray": Preset(
+        "srn",
+        {"width": 32, "channels": 1, "lstm": False},
+        "SRN of one colour at a time (Tao 2018)",
+    ),
+    "srn-lstm": Preset(
+        "srn",
+        {"width": 32, "channels": 1, "lstm": True},
+        "SRN of one colour at a time, with an LSTM (Tao 2018)",
+    ),
 }
 
 

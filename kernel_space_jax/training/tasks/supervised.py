@@ -3,7 +3,8 @@
     L = sum_s sum_l w_l L_l(R_s(y), x_s)
 
 over the losses l of `config.model.losses` and the answers s of R: all that it gives
-with `every=True`, or its one answer. x_s is x made as small.
+with `every=True`, or its one answer. x_s is x made as small: by means of its pixels, or
+by taking every n-th of them if R is `strided`.
 """
 
 import dataclasses
@@ -138,12 +139,19 @@ class SupervisedTask:
         found, statistics = self._every(params, statistics, y, keys)
         total = jnp.zeros(())
         for answer in found:
-            target = x
-            if answer.shape != x.shape:
-                target = jax.image.resize(x, answer.shape, "linear", antialias=False)
+            target = self._resized(x, answer.shape)
             for name, weight in self.losses.items():
                 total += weight * RESTORATION[name](answer, target)
         return total, ({"psnr": jnp.mean(psnr(found[-1], x))}, statistics)
+
+    def _resized(self, x: Array, shape: tuple[int, ...]) -> Array:
+        """x as small as an answer, from the pixels that the answer stands for."""
+        if shape == x.shape:
+            return x
+        if getattr(self.module, "strided", False):
+            down, across = (-(-x.shape[axis] // shape[axis]) for axis in (1, 2))
+            return x[:, ::down, ::across]
+        return jax.image.resize(x, shape, "linear", antialias=False)
 
     def _every(
         self, params: Params, statistics: Statistics, y: Array, keys: Array
