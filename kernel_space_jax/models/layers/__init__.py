@@ -34,7 +34,9 @@ from kernel_space_jax.models.layers.shape import (
     pad_sides,
     pad_to_multiple,
     pixel_shuffle,
+    pixel_unshuffle,
     upsample_bilinear,
+    upsample_nearest,
     window_mean,
 )
 
@@ -60,8 +62,10 @@ __all__ = [
     "pad_sides",
     "pad_to_multiple",
     "pixel_shuffle",
+    "pixel_unshuffle",
     "torch_uniform",
     "uniform_bias",
     "upsample_bilinear",
+    "upsample_nearest",
     "window_mean",
 ]

@@ -14,14 +14,18 @@ import flax.linen as nn
 from kernel_space_jax.errors import unknown
 from kernel_space_jax.models.restorers.compact import Compact
 from kernel_space_jax.models.restorers.face import applied, initial
+from kernel_space_jax.models.restorers.mimo_unet import MIMOUNet
 from kernel_space_jax.models.restorers.nafnet import NAFNet
+from kernel_space_jax.models.restorers.restormer import Restormer
 
 __all__ = [
     "NETWORKS",
     "PRESETS",
     "Compact",
+    "MIMOUNet",
     "NAFNet",
     "Preset",
+    "Restormer",
     "applied",
     "initial",
     "restorer",
@@ -31,6 +35,8 @@ __all__ = [
 NETWORKS: dict[str, type[nn.Module]] = {
     "compact": Compact,
     "nafnet": NAFNet,
+    "restormer": Restormer,
+    "mimo_unet": MIMOUNet,
 }
 
 
@@ -46,6 +52,11 @@ PRESETS: dict[str, Preset] = {
     "compact": Preset("compact", {}, "a small U-Net of this project"),
     "nafnet-32": Preset("nafnet", {"width": 32}, "NAFNet of width 32 (Chen 2022)"),
     "nafnet-64": Preset("nafnet", {"width": 64}, "NAFNet of width 64 (Chen 2022)"),
+    "restormer": Preset("restormer", {}, "Restormer (Zamir 2022)"),
+    "mimo-unet": Preset("mimo_unet", {"blocks": 8}, "MIMO-UNet (Cho 2021)"),
+    "mimo-unet-plus": Preset(
+        "mimo_unet", {"blocks": 20, "dropout": 0.1}, "MIMO-UNet+ (Cho 2021)"
+    ),
 }
 
 
