@@ -11,7 +11,7 @@ from jax import Array
 class Dropout(nn.Module):
     """Each number is zero with the probability `rate`, else divided by 1 - rate.
 
-    With `maps` it is each channel of an example (N, H, W, C), all of its pixels at once.
+    With `maps` it is each channel of an example (N, H, W, C), with all of its pixels.
     `keys` (N,) are one an example, as `training.task.example_keys` makes them; each
     layer folds its own name into them. Without keys nothing is dropped.
     """

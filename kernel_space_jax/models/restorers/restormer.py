@@ -3,9 +3,9 @@
     q, k, v = D(W norm(x)),     x <- x + W_o (softmax(t q^T k) v)
     u, v    = D(W norm(x)),     x <- x + W_o (GELU(u) . v)
 
-D is a depthwise 3x3 convolution, all W are 1x1. Each channel of q and k is a vector over
-all pixels, of length 1, so q^T k compares channels with channels: (C / h, C / h) in each
-of h heads, whatever the size of the image. t is learned for each head.
+D is a depthwise 3x3 convolution, all W are 1x1. Each channel of q and k is a vector
+over all pixels, of length 1, so q^T k compares channels with channels: (C / h, C / h)
+in each of h heads, whatever the size of the image. t is learned for each head.
 
 Four levels, joined by pixel shuffles; the answer is added to y. Attention is over the
 image at hand: that of a tile differs from that of the whole photo.
@@ -37,7 +37,7 @@ SHORTEST = 1e-12  # a channel of q or k that is shorter stays shorter than 1
 
 
 class BiasFreeNorm(nn.Module):
-    """x / std(x) over the channels of each pixel, times a scale; no mean is taken off."""
+    """x / std(x) over the channels of each pixel, times a scale; the mean stays."""
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
@@ -70,9 +70,7 @@ class ChannelAttention(nn.Module):
             "nhwc,nhwd->ncd", q, k, preferred_element_type=jnp.float32
         )
         scores = products * _over_length(q)[:, :, None] * _over_length(k)[:, None]
-        scores = jnp.where(
-            head[:, None] == head, scores * t[head][:, None], -jnp.inf
-        )
+        scores = jnp.where(head[:, None] == head, scores * t[head][:, None], -jnp.inf)
         mixed = jnp.einsum("ncd,nhwd->nhwc", nn.softmax(scores).astype(v.dtype), v)
         return Conv(c, 1, name="out", **options)(mixed)
 

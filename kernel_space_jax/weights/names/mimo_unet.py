@@ -12,7 +12,7 @@ from kernel_space_jax.weights.official import (
 )
 
 MARK = "feat_extract.0.main.0.weight"
-# Levels are ours, 0 the finest; theirs are numbered by what came first in their program.
+# Our levels, 0 the finest; their numbers are the order of their program.
 LAYERS = {
     "intro": "feat_extract.0",
     "down0": "feat_extract.1",
