@@ -42,6 +42,8 @@ BENCHMARKS = (
 # What docs/speed.md shows: one section each, none of more than three quiet minutes.
 SHOWN = (
     "restorers",
+    "restorers --preset mimo-unet-plus",
+    "restorers --preset restormer --rounds 1",
     "kernel-space",
     "train",
     "transfer",
