@@ -48,7 +48,7 @@ TWINS = {
 # What --shallow leaves of them.
 SHALLOW: dict[str, dict[str, Any]] = {
     "nafnet": {"encoder_blocks": (1, 1, 1, 1)},
-    "restormer": {"blocks": (1, 1, 1, 1), "refinement": 1},
+    "restormer": {"blocks": (1, 0, 0, 1), "refinement": 0},
     "mimo_unet": {"blocks": 1},
 }
 SIZES = ["256x256", "1280x720"]
@@ -224,7 +224,7 @@ def restorers(
     ] = None,
     batch: Annotated[int, typer.Option(min=1, help="Of the training step.")] = 1,
     shallow: Annotated[
-        bool, typer.Option("--shallow", help="One block at each scale.")
+        bool, typer.Option("--shallow", help="At most one block at each scale.")
     ] = False,
     rounds: Positive = 3,
     json_file: JsonFile = None,
