@@ -14,15 +14,19 @@ import optax
 
 
 def cosine_restarts(
-    learning_rate: float, periods: Sequence[int], *, minimum: float
+    learning_rate: float, periods: Sequence[int], *, minimum: float | Sequence[float]
 ) -> optax.Schedule:
     """minimum + (learning_rate - minimum) cos^2(pi t / 2T) in a period T (Tran 2021).
+
+    Each period may have its own minimum, as Restormer's: a rate that stays where it is,
+    then a cosine, are two periods, and the first one's minimum is the learning rate.
 
     The first training step uses lr(1), so t = count + 1 in the first period. Later
     periods restart at lr(restart + 1), so there t = count - restart. After the last
     period the rate stays at the minimum.
     """
     ends = np.cumsum(periods)
+    lowest = np.broadcast_to(minimum, len(ends))
     starts = np.concatenate([[-1], ends[:-1]])
 
     def schedule(count):
@@ -31,7 +35,8 @@ def cosine_restarts(
         left = jnp.clip(length - (count - jnp.asarray(starts)[period]), 0, length)
         # sin^2 of what is left, not 1 + cos, keeps float32 digits near the minimum.
         height = jnp.sin(jnp.pi / 2 * left / length) ** 2
-        return minimum + (learning_rate - minimum) * height
+        least = jnp.asarray(lowest, jnp.float32)[period]
+        return least + (learning_rate - least) * height
 
     return schedule
 

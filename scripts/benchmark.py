@@ -45,6 +45,8 @@ BENCHMARKS = (
 SHOWN = (
     "restorers",
     "srn",
+    "restorers --preset mimo-unet-plus",
+    "restorers --preset restormer --rounds 1",
     "kernel-space",
     "train",
     "transfer",

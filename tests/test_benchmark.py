@@ -85,13 +85,14 @@ def test_kernel_space(tmp_path):
         assert f"{found['ratio'][part]:.2f}" in output
 
 
-def test_restorers(tmp_path):
+@pytest.mark.parametrize(
+    ("preset", "width"), [("nafnet-32", 2), ("restormer", 8), ("mimo-unet-plus", 4)]
+)
+def test_restorers(tmp_path, preset, width):
     """Ours and the rival agree in every pixel and gradient before they are timed."""
     pytest.importorskip("torch")
-    arguments = (
-        "restorers --preset nafnet-32 --width 2 --shallow --size 48x32 --rounds 1"
-    )
-    found, output = figures(tmp_path, *arguments.split())
+    arguments = f"--preset {preset} --width {width} --shallow --size 50x37 --rounds 1"
+    found, output = figures(tmp_path, "restorers", *arguments.split())
     forward, step = found["rows"].values()
     assert forward["difference"] < 1e-5
     assert step["difference"] < 1e-4

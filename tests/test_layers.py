@@ -56,3 +56,11 @@ def test_what_is_dropped_belongs_to_the_example():
     moved, _ = Twice().apply({}, ones[:2], keys[3:5])
     np.testing.assert_array_equal(moved, first[3:5])
     np.testing.assert_array_equal(Twice().apply({}, ones)[0], ones)
+
+
+def test_whole_channels_are_dropped():
+    ones = jnp.ones((8, 5, 4, 50))
+    found = Dropout(0.25, maps=True).apply({}, ones, jax.random.split(KEY, 8))
+    assert abs((found == 0).mean() - 0.25) < 0.05
+    np.testing.assert_array_equal(found, jnp.broadcast_to(found[:, :1, :1], ones.shape))
+    assert (found[0] != found[1]).any()

@@ -13,6 +13,7 @@ from kernel_space_jax.losses import (
     kl,
     structural,
 )
+from kernel_space_jax.losses.pixel import frequency
 
 golden = Golden("loss_ssim_hyperlap")
 PAIRS = [charbonnier, structural, kl]
@@ -39,6 +40,17 @@ def test_values_agree_with_the_originals():
     assert relative_error(jitted(structural, x, y), 1 - golden["out/ssim"]) < 3e-5
     assert relative_error(jitted(hyper_laplacian, x, y), golden["out/hyperlap"]) < 1e-6
     assert relative_error(code_norm(golden.image("in/k")), golden["out/norm_k"]) < 1e-6
+
+
+def test_the_spectrum_of_known_images():
+    """A constant is one term, 6 x 8 c; a wave of 3 columns in 8 two, 24 each, real."""
+    y = jnp.full((2, 6, 8, 3), 0.5)
+    assert frequency(y, y) == 0
+    np.testing.assert_allclose(frequency(y + 0.25, y), 0.25 / 2, rtol=1e-6)
+    wave = jnp.cos(2 * jnp.pi * 3 * jnp.arange(8) / 8)[:, None]
+    np.testing.assert_allclose(frequency(y + wave, y), 1 / 2, rtol=1e-5)
+    # Quarter of a wave later the terms are imaginary.
+    np.testing.assert_allclose(frequency(y + jnp.roll(wave, 2, 0), y), 1 / 2, rtol=1e-5)
 
 
 def test_gradients_agree_with_the_originals():

@@ -40,6 +40,14 @@ def test_cosine_restarts(name):
     assert np.isclose(schedule(700_000), config["eta_min"])
 
 
+def test_a_period_with_a_minimum_of_its_own():
+    """Restormer's: 3e-4 for 92,000 steps, then to 1e-6 by a cosine."""
+    schedule = cosine_restarts(3e-4, (92_000, 208_000), minimum=(3e-4, 1e-6))
+    counts = np.array([0, 50_000, 91_999, 92_000, 196_000, 299_999])
+    phase = np.pi * np.maximum(counts - 92_000, 0) / 208_000
+    check(schedule, counts, 1e-6 + (3e-4 - 1e-6) * (1 + np.cos(phase)) / 2)
+
+
 def test_multistep_restarts():
     schedule = multistep_restarts(
         1e-4,

@@ -30,6 +30,9 @@ SMALL = {
     "image_prior": {"width": 8, "skip": 4, "scales": 4, "padding": "reflect"},
     "two_heads": {"width": 4, "basis": 3},
     "vgg19": {"widths": (2, 4, 6, 8, 10)},
+    "restormer": {"width": 8, "blocks": (1, 2, 1, 1), "refinement": 1, "expansion": 2.5,
+                  "heads": (2, 1, 4, 8), "use_bias": True, "norm": "bias-free"},
+    "mimo_unet": {"width": 4, "blocks": 2},
     "nafnet": {"width": 4, "encoder_blocks": (1, 2), "decoder_blocks": (2, 1)},
 }  # fmt: skip
 INPUTS = {

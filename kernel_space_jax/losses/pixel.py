@@ -24,10 +24,20 @@ def structural(x: Array, y: Array) -> Array:
     return 1.0 - jnp.mean(ssim(x, y, border="zero"))
 
 
+def frequency(x: Array, y: Array) -> Array:
+    """mean |Re f| and |Im f|, f = FFT(x) - FFT(y) of each channel (Cho et al. 2021).
+
+    Two (N, H, W, C) -> (). The transform is not normalised: f grows with the image.
+    """
+    f = jnp.fft.fft2(x - y, axes=(1, 2))
+    return (jnp.mean(jnp.abs(f.real)) + jnp.mean(jnp.abs(f.imag))) / 2
+
+
 # The losses of restorers by name: means over pixels and images.
 RESTORATION: dict[str, Callable[[Array, Array], Array]] = {
     "charbonnier": lambda x, y: charbonnier(x, y) / x.size,
     "l1": lambda x, y: jnp.mean(jnp.abs(x - y)),
     "l2": lambda x, y: jnp.mean(jnp.square(x - y)),
     "psnr": psnr_loss,
+    "frequency": frequency,
 }

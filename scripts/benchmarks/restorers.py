@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 from copy import deepcopy
 from functools import partial
+from importlib import import_module
 from typing import Annotated, Any
 
 import flax.linen as nn
@@ -28,16 +29,33 @@ from benchmarks.common import (
     their_device,
     theirs,
 )
-from flax.traverse_util import flatten_dict
 from jax import Array
 
+from kernel_space_jax import weights
 from kernel_space_jax.models.restorers import PRESETS, restorer
 
-# The networks of `models.restorers` that have a rival in PyTorch.
-TWINS = ("nafnet",)
+# The networks of `models.restorers` that have a rival in PyTorch: its file and class
+# here, and the options of ours that it takes.
+NAF_BLOCKS = ("encoder_blocks", "middle_blocks", "decoder_blocks")
+TWINS = {
+    "nafnet": ("torch_nafnet:NAFNet", ("width", *NAF_BLOCKS, "train_size")),
+    "restormer": (
+        "torch_restormer:Restormer",
+        ("width", "blocks", "refinement", "heads", "expansion"),
+    ),
+    "mimo_unet": ("torch_mimo_unet:MIMOUNet", ("width", "blocks")),
+}
+# What --shallow leaves of them.
+SHALLOW: dict[str, dict[str, Any]] = {
+    "nafnet": {"encoder_blocks": (1, 1, 1, 1)},
+    "restormer": {"blocks": (1, 0, 0, 1), "refinement": 0},
+    "mimo_unet": {"blocks": 1},
+}
 SIZES = ["256x256", "1280x720"]
 # Larger ones take minutes a photo of the second size.
 LARGE = ("nafnet-32",)
+# Training steps of these take minutes in all; they are measured where they are named.
+SLOW = ("restormer", "mimo-unet-plus")
 # Training takes crops of up to this many pixels; whole photos would fill the memory.
 CROP = 256 * 256
 RATE = 1e-4
@@ -47,49 +65,28 @@ OUTPUTS, GRADIENTS = 1e-4, 1e-3
 def _rival(module: nn.Module, variables: dict[str, Any]) -> Any:
     """The network in PyTorch, with the same weights."""
     import torch
-    from benchmarks.torch_nafnet import NAFNet
 
-    fields = ("width", "encoder_blocks", "middle_blocks", "decoder_blocks")
-    options = {name: getattr(module, name) for name in (*fields, "train_size")}
-    model = NAFNet(**options)
-    tensors = nafnet_tensors(variables["params"])
+    rival, fields = TWINS[weights.network_name(module)]
+    file, _, name = rival.partition(":")
+    build = getattr(import_module(f"benchmarks.{file}"), name)
+    model = build(**{field: getattr(module, field) for field in fields})
+    tensors = weights.to_torch(module, variables)
     model.load_state_dict({k: torch.tensor(v) for k, v in tensors.items()})
     return model
 
 
-def nafnet_tensors(params: dict[str, Any]) -> dict[str, np.ndarray]:
-    """The state dict of a NAFNet, under the names of published checkpoints."""
-    layers: dict[str, str] = {
-        "attention": "sca.1",
-        "kernel": "weight",
-        "scale": "weight",
-    }
-    leaves: dict[Any, Any] = flatten_dict(params)
-    tensors = {}
-    for path, leaf in leaves.items():
-        name = ".".join(layers.get(part, str(part)) for part in path)
-        name = re.sub(r"^(encoder|decoder)(\d+)_block", r"\1s.\2.", name)
-        name = re.sub(r"^middle_block", "middle_blks.", name)
-        name = re.sub(r"^up(\d+)", r"ups.\1.0", name)
-        name = re.sub(r"^down(\d+)", r"downs.\1", name)
-        array = np.asarray(leaf)
-        if array.ndim == 4:
-            array = array.transpose(3, 2, 0, 1)
-        tensors[name] = (
-            array.reshape(1, -1, 1, 1) if path[-1] in ("beta", "gamma") else array
-        )
-    return tensors
-
-
 def _weights(module: nn.Module) -> dict[str, Any]:
-    """Random weights; beta and gamma too, whose zeros would switch the blocks off."""
+    """Random weights; beta and gamma too, whose zeros would switch the blocks off.
+
+    They are as large as PyTorch's: twice that, and networks without norms overflow.
+    """
     image = jax.ShapeDtypeStruct((1, 64, 64, 3), jnp.float32)
     shapes: Any = jax.eval_shape(module.init, jax.random.key(0), image)
     random = np.random.default_rng(0)
 
     def drawn(leaf: jax.ShapeDtypeStruct) -> Array:
-        inputs = math.prod(leaf.shape[:-1]) if len(leaf.shape) == 4 else 100
-        values = random.normal(scale=inputs**-0.5, size=leaf.shape)
+        inputs = math.prod(leaf.shape[:-1]) if len(leaf.shape) == 4 else 33
+        values = random.normal(scale=(3 * inputs) ** -0.5, size=leaf.shape)
         return jnp.asarray(values, leaf.dtype)
 
     return jax.tree.map(drawn, shapes)
@@ -149,20 +146,20 @@ def _step(
     y, x = map(jnp.asarray, images)
     optimiser = optax.adam(RATE)
 
-    def update(weights: Any, state: Any, gradient: Any) -> tuple[Any, Any]:
+    def update(learned: Any, state: Any, gradient: Any) -> tuple[Any, Any]:
         updates, state = optimiser.update(gradient, state)
-        return optax.apply_updates(weights, updates), state
+        return optax.apply_updates(learned, updates), state
 
     gradient, gradient_s = compiled(jax.grad(_loss(module)), variables, y, x)
     # The donated state is a copy: others start from these weights too.
-    weights = jax.tree.map(jnp.copy, variables)
-    state = optimiser.init(weights)
-    move, move_s = compiled(update, weights, state, weights, donate_argnums=(0, 1))
+    learned = jax.tree.map(jnp.copy, variables)
+    state = optimiser.init(learned)
+    move, move_s = compiled(update, learned, state, learned, donate_argnums=(0, 1))
 
     def advance() -> None:
-        nonlocal weights, state
-        moved = move(weights, state, gradient(weights, y, x))
-        weights, state = jax.block_until_ready(moved)
+        nonlocal learned, state
+        moved = move(learned, state, gradient(learned, y, x))
+        learned, state = jax.block_until_ready(moved)
 
     calls: dict[str, Call] = {"ours": advance}
     difference = 0.0
@@ -170,9 +167,8 @@ def _step(
         trained, their_y, their_x = _in_layout(model, layout, *images)
         if layout == "channels_last":
             _their_gradients(trained, their_y, their_x)
-            difference = _gradient_difference(
-                gradient(variables, y, x)["params"], trained
-            )
+            ours = weights.to_torch(module, gradient(variables, y, x))
+            difference = _gradient_difference(ours, trained)
         adam = torch.optim.Adam(trained.parameters(), lr=RATE)
 
         def their_step(trained=trained, y=their_y, x=their_x, adam=adam) -> None:
@@ -183,12 +179,12 @@ def _step(
     return calls, gradient_s + move_s, program_gigabytes(gradient), difference
 
 
-def _gradient_difference(gradient: dict[str, Any], model: Any) -> float:
+def _gradient_difference(ours: dict[str, np.ndarray], model: Any) -> float:
     """The largest difference of a leaf, relative to its largest entry."""
-    ours = nafnet_tensors(gradient)
     return max(
         float(np.abs(ours[name] - wanted).max() / np.abs(wanted).max())
         for name, leaf in model.named_parameters()
+        if leaf.grad is not None
         for wanted in [leaf.grad.cpu().numpy()]
     )
 
@@ -209,13 +205,16 @@ def _names(presets: list[str] | None) -> list[str]:
                 f"--preset {name} has no network in PyTorch to be compared with; "
                 f"choose one of {', '.join(having)}"
             )
-    return presets or having
+    return presets or [name for name in having if name not in SLOW]
 
 
 def restorers(
     presets: Annotated[
         list[str] | None,
-        typer.Option("--preset", help="May be repeated; by default all with a rival."),
+        typer.Option(
+            "--preset",
+            help="May be repeated; by default all with a rival but the slowest.",
+        ),
     ] = None,
     sizes: Annotated[
         list[str] | None, typer.Option("--size", help="WIDTHxHEIGHT; may be repeated.")
@@ -225,7 +224,7 @@ def restorers(
     ] = None,
     batch: Annotated[int, typer.Option(min=1, help="Of the training step.")] = 1,
     shallow: Annotated[
-        bool, typer.Option("--shallow", help="One block at each scale.")
+        bool, typer.Option("--shallow", help="At most one block at each scale.")
     ] = False,
     rounds: Positive = 3,
     json_file: JsonFile = None,
@@ -236,10 +235,9 @@ def restorers(
     Weights are random, the same on both sides; images are noise, in memory.
     """
     names, torch = _names(presets), pytorch()
-    options: dict[str, Any] = {} if width is None else {"width": width}
-    if shallow:
-        options["encoder_blocks"] = (1, 1, 1, 1)
-    say, device = Report("restorers"), machine(torch=torch.__version__)
+    own: dict[str, Any] = {} if width is None else {"width": width}
+    say = Report(", ".join(["restorers", *(presets or [])]))
+    device = machine(torch=torch.__version__)
     say(f"{device}\n\nMilliseconds, {rounds} rounds, training in batches of {batch}\n")
     say(
         "| | ours | torch contiguous_format | torch channels_last "
@@ -250,7 +248,8 @@ def restorers(
     figures: dict[str, Any] = {"machine": device, "rows": {}}
     random, worst = np.random.default_rng(1), dict[str, float]()
     for name in names:
-        module = restorer(name, **options)
+        less = SHALLOW[PRESETS[name].network] if shallow else {}
+        module = restorer(name, **own, **less)
         variables = _weights(module)
         entrants = module, variables, _rival(module, variables)
         usual = SIZES if name in LARGE else SIZES[:1]

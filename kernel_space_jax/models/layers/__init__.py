@@ -34,8 +34,10 @@ from kernel_space_jax.models.layers.shape import (
     pad_sides,
     pad_to_multiple,
     pixel_shuffle,
+    pixel_unshuffle,
     upsample_bilinear,
     upsample_from_corner,
+    upsample_nearest,
     window_mean,
 )
 
@@ -61,9 +63,11 @@ __all__ = [
     "pad_sides",
     "pad_to_multiple",
     "pixel_shuffle",
+    "pixel_unshuffle",
     "torch_uniform",
     "uniform_bias",
     "upsample_bilinear",
     "upsample_from_corner",
+    "upsample_nearest",
     "window_mean",
 ]

@@ -62,6 +62,21 @@ def pixel_shuffle(x: Array, factor: int = 2) -> Array:
     return x.transpose(0, 1, 4, 2, 5, 3).reshape(n, h * factor, w * factor, -1)
 
 
+def pixel_unshuffle(x: Array, factor: int = 2) -> Array:
+    """(N, fH, fW, C) -> (N, H, W, C f^2), what `pixel_shuffle` undoes."""
+    n, h, w, c = x.shape
+    x = x.reshape(n, h // factor, factor, w // factor, factor, c)
+    return x.transpose(0, 1, 3, 5, 2, 4).reshape(n, h // factor, w // factor, -1)
+
+
+def upsample_nearest(x: Array, factor: int = 2) -> Array:
+    """(N, H, W, C) -> (N, fH, fW, C), each pixel as a square of its colour."""
+    n, h, w, c = x.shape
+    shape = (n, h, factor, w, factor, c)
+    x = jnp.broadcast_to(x[:, :, None, :, None], shape)
+    return x.reshape(n, h * factor, w * factor, c)
+
+
 def upsample_bilinear(x: Array) -> Array:
     """Twice the size, half-pixel centres: 3/4 of the near pixel, 1/4 of the next.
 

@@ -14,7 +14,9 @@ import flax.linen as nn
 from kernel_space_jax.errors import unknown
 from kernel_space_jax.models.restorers.compact import Compact
 from kernel_space_jax.models.restorers.face import applied, initial
+from kernel_space_jax.models.restorers.mimo_unet import MIMOUNet
 from kernel_space_jax.models.restorers.nafnet import NAFNet
+from kernel_space_jax.models.restorers.restormer import Restormer
 from kernel_space_jax.models.restorers.srn import SRN
 
 __all__ = [
@@ -22,8 +24,10 @@ __all__ = [
     "PRESETS",
     "SRN",
     "Compact",
+    "MIMOUNet",
     "NAFNet",
     "Preset",
+    "Restormer",
     "applied",
     "initial",
     "restorer",
@@ -34,6 +38,8 @@ NETWORKS: dict[str, type[nn.Module]] = {
     "compact": Compact,
     "nafnet": NAFNet,
     "srn": SRN,
+    "restormer": Restormer,
+    "mimo_unet": MIMOUNet,
 }
 
 
@@ -63,6 +69,11 @@ PRESETS: dict[str, Preset] = {
         "srn",
         {"width": 32, "channels": 1, "lstm": True},
         "SRN of one colour at a time, with an LSTM (Tao 2018)",
+    ),
+    "restormer": Preset("restormer", {}, "Restormer (Zamir 2022)"),
+    "mimo-unet": Preset("mimo_unet", {"blocks": 8}, "MIMO-UNet (Cho 2021)"),
+    "mimo-unet-plus": Preset(
+        "mimo_unet", {"blocks": 20, "dropout": 0.1}, "MIMO-UNet+ (Cho 2021)"
     ),
 }
 
