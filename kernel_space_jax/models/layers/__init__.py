@@ -21,8 +21,10 @@ from kernel_space_jax.models.layers.depthwise import DepthwiseConv
 from kernel_space_jax.models.layers.dropout import Dropout
 from kernel_space_jax.models.layers.norms import (
     BatchNorm,
+    InstanceNorm,
     LayerNorm,
     Norm,
+    Statistics,
     instance_norm,
 )
 from kernel_space_jax.models.layers.shape import (
@@ -35,6 +37,7 @@ from kernel_space_jax.models.layers.shape import (
     pad_to_multiple,
     pixel_shuffle,
     upsample_bilinear,
+    upsample_nearest,
     window_mean,
 )
 
@@ -45,12 +48,14 @@ __all__ = [
     "DepthwiseConv",
     "Dropout",
     "Initialiser",
+    "InstanceNorm",
     "LayerNorm",
     "NonLocalBlock",
     "Norm",
     "Padding",
     "ResidualBlock",
     "ResnetBlock",
+    "Statistics",
     "around",
     "centre_crop",
     "crop",
@@ -63,5 +68,6 @@ __all__ = [
     "torch_uniform",
     "uniform_bias",
     "upsample_bilinear",
+    "upsample_nearest",
     "window_mean",
 ]

@@ -72,6 +72,13 @@ def upsample_bilinear(x: Array) -> Array:
     return x
 
 
+def upsample_nearest(x: Array, factor: int = 2) -> Array:
+    """Each pixel of x (N, H, W, C) factor x factor times."""
+    n, h, w, c = x.shape
+    x = jnp.broadcast_to(x[:, :, None, :, None], (n, h, factor, w, factor, c))
+    return x.reshape(n, h * factor, w * factor, c)
+
+
 def max_pool(x: Array) -> Array:
     """The largest of every 2x2 pixels; an odd last row or column is left out."""
     h, w = x.shape[1] // 2 * 2, x.shape[2] // 2 * 2
