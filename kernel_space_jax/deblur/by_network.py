@@ -93,5 +93,6 @@ def check_preset(name: str, given: nn.Module) -> None:
 
 
 def _shapes(module: nn.Module) -> Any:
-    made = jax.eval_shape(partial(initial, module), jax.random.key(0))
+    # Statistics that a file keeps or leaves out are its own affair.
+    made = jax.eval_shape(partial(initial, module), jax.random.key(0))["params"]
     return jax.tree.map(lambda leaf: leaf.shape, made)

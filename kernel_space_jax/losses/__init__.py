@@ -7,7 +7,12 @@ from kernel_space_jax.losses.per_pixel import (
     region_weights,
     start_error,
 )
-from kernel_space_jax.losses.perceptual import perceptual, style
+from kernel_space_jax.losses.perceptual import (
+    content,
+    content_and_colours,
+    perceptual,
+    style,
+)
 from kernel_space_jax.losses.pixel import charbonnier, structural
 from kernel_space_jax.losses.regularisers import code_norm, hyper_laplacian, kl
 
@@ -15,6 +20,8 @@ __all__ = [
     "charbonnier",
     "closest_mixture",
     "code_norm",
+    "content",
+    "content_and_colours",
     "hyper_laplacian",
     "kernel_error",
     "kl",

@@ -1,9 +1,11 @@
 """Distances between what VGG19 sees of two images (Johnson et al. 2016)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import jax.numpy as jnp
 from jax import Array
+
+from kernel_space_jax.models.vgg import normalised
 
 # Tran et al. 2021.
 LAYER_WEIGHTS = {
@@ -24,6 +26,35 @@ def perceptual(
     """sum_l w_l mean |phi_l(x) - phi_l(y)| of two answers of `VGG19`."""
     terms = (w * jnp.mean(jnp.abs(x[l] - y[l])) for l, w in weights.items())
     return sum(terms, jnp.zeros(()))
+
+
+def content(x: Mapping[str, Array], y: Mapping[str, Array]) -> Array:
+    """sum_l mean (phi_l(x) - phi_l(y))^2 of two answers of `VGG19`.
+
+    DeblurGAN's content loss (Kupyn et al. 2018) with `layers=CONTENT_LAYERS`, of images
+    in [-1, 1] as they are. The authors weigh it by 100.
+    """
+    return sum((jnp.mean((x[l] - y[l]) ** 2) for l in x), jnp.zeros(()))
+
+
+def content_and_colours(
+    see: Callable[[Array], Mapping[str, Array]],
+    x: Array,
+    y: Array,
+    *,
+    first_only: bool = False,
+) -> Array:
+    """0.006 content(see(x), see(y)) + 0.5 mean (x - y)^2 (Kupyn et al. 2019).
+
+    Takes images (N, H, W, 3) in [0, 1]; both terms are of images normalised for `see`,
+    a `VGG19` with `layers=CONTENT_LAYERS`. The authors' program normalises the first
+    image of a batch only: `first_only` repeats that.
+    """
+    x, y = (
+        jnp.concatenate([normalised(z[:1]), z[1:]]) if first_only else normalised(z)
+        for z in (x, y)
+    )
+    return 0.006 * content(see(x), see(y)) + 0.5 * jnp.mean((x - y) ** 2)
 
 
 def style(x: Mapping[str, Array], y: Mapping[str, Array]) -> Array:

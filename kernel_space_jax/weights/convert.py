@@ -115,7 +115,12 @@ def _imported(
         )
     found, wrapper = unwrapped(how, tensors)
     ignored = re.compile(f"{how.ignored}|{IGNORED[how.family]}")
-    arrays = {k: to_numpy(v) for k, v in found.items() if not ignored.search(k)}
+    second = {how.first_name(key): value for key, value in found.items()}
+    arrays = {
+        key: to_numpy(value)
+        for key, value in {**second, **found}.items()
+        if how.first_name(key) == key and not ignored.search(key)
+    }
     shapes = {key: value.shape for key, value in arrays.items()}
     module = _module(arch, known, how.infer(shapes), options)
     expected = _expected(known.name, module, how.inputs(shapes))
@@ -174,11 +179,13 @@ def _expected(
 def _all_used(
     name: str, how: Official, names: Names, left: set[str], expected: Mapping
 ) -> None:
-    """Refuses what is left, but for layers that our options leave out (of VGG19)."""
+    """Refuses what is left, but for what our options leave out: layers, or leaves."""
     present = {path[1:depth] for path in expected for depth in range(2, len(path) + 1)}
     absent = {theirs for ours, theirs in names.items() if ours not in present}
     separator = SEPARATORS[how.family]
-    spare = sorted(key for key in left if key.rpartition(separator)[0] not in absent)
+    spare = sorted(
+        key for key in left if absent.isdisjoint((key, key.rpartition(separator)[0]))
+    )
     if spare:
         more = f" and {len(spare) - 1} more" if len(spare) > 1 else ""
         raise UserError(

@@ -42,6 +42,7 @@ class Official:
     ignored: keys without a use, beside those that the whole family has.
     layouts: leaves that lie otherwise than the rules say, by the end of our path.
     source: where the authors' files are.
+    first_name: of a key; files may hold one array under two, and the first one counts.
     """
 
     mark: str
@@ -52,6 +53,7 @@ class Official:
     ignored: str = r"^$"
     layouts: Mapping[str, Layout] = field(default_factory=dict)
     source: str = ""
+    first_name: Callable[[str], str] = lambda key: key
 
 
 def keys(official: Official, names: Names, path: Path) -> Iterator[tuple[str, Layout]]:
@@ -75,6 +77,17 @@ def keys(official: Official, names: Names, path: Path) -> Iterator[tuple[str, La
     for leaf, layout in leaf_names(official.family, path[-1]).items():
         words = [*start, *own[:-1], leaf] if own else start
         yield separator.join(words), special or layout
+
+
+def statistics(names: Names) -> Names:
+    """Names for what norms remember, which a module may do without (of PyTorch's)."""
+    theirs = {"mean": "running_mean", "var": "running_var"}
+    return {
+        (*path, leaf): f"{layer}.{theirs[leaf]}"
+        for path, layer in names.items()
+        if "norm" in path[-1]
+        for leaf in theirs
+    }
 
 
 def count(shapes: Shapes, pattern: str) -> int:

@@ -21,8 +21,10 @@ from kernel_space_jax.models.layers.depthwise import DepthwiseConv
 from kernel_space_jax.models.layers.dropout import Dropout
 from kernel_space_jax.models.layers.norms import (
     BatchNorm,
+    InstanceNorm,
     LayerNorm,
     Norm,
+    Statistics,
     instance_norm,
 )
 from kernel_space_jax.models.layers.shape import (
@@ -48,12 +50,14 @@ __all__ = [
     "DepthwiseConv",
     "Dropout",
     "Initialiser",
+    "InstanceNorm",
     "LayerNorm",
     "NonLocalBlock",
     "Norm",
     "Padding",
     "ResidualBlock",
     "ResnetBlock",
+    "Statistics",
     "around",
     "centre_crop",
     "crop",

@@ -20,9 +20,10 @@ from kernel_space_jax.models.layers.convolution import LAYOUT
 
 
 class DepthwiseConv(nn.Module):
-    """A square convolution of each channel, zero padded to the same size."""
+    """A square convolution of each channel, padded by (kernel - 1) // 2 zeros."""
 
     kernel: int = 3
+    stride: int = 1
     use_bias: bool = True
     dtype: Dtype | None = None
 
@@ -34,17 +35,21 @@ class DepthwiseConv(nn.Module):
         if self.use_bias:
             bias = self.param("bias", uniform_bias(k * k), (channels,))
         x, w, bias = promote_dtype(x, w, bias, dtype=self.dtype)
-        y = depthwise(x, w)
+        y = depthwise(x, w, self.stride)
         return y if bias is None else y + bias
 
 
-def depthwise(x: Array, w: Array) -> Array:
-    """w * x for each channel: (N, H, W, C), (k, k, 1, C) -> (N, H, W, C), k odd."""
+def depthwise(x: Array, w: Array, stride: int = 1) -> Array:
+    """w * x for each channel: (N, H, W, C), (k, k, 1, C) -> (N, H, W, C), k odd.
+
+    With a stride only every so many rows and columns of it, from the first on.
+    """
     if jax.default_backend() == "cpu":
-        return _shifted(x, w)
+        # XLA fuses the two, and computes only the pixels that are kept.
+        return _shifted(x, w)[:, ::stride, ::stride]
     pad = (w.shape[0] - 1) // 2
     return lax.conv_general_dilated(
-        x, w, (1, 1), ((pad, pad), (pad, pad)),
+        x, w, (stride, stride), ((pad, pad), (pad, pad)),
         dimension_numbers=LAYOUT, feature_group_count=x.shape[-1],
     )  # fmt: skip
 

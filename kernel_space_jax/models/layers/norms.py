@@ -10,6 +10,8 @@ from jax import Array
 from kernel_space_jax.models.layers.conv import Initialiser
 
 Norm = Literal["none", "instance"]
+# What a network that has learned normalises by: each image's own, or remembered ones.
+Statistics = Literal["image", "running"]
 
 
 def _mean(x: Array, axes: tuple[int, ...], devices: str | None = None) -> Array:
@@ -91,3 +93,48 @@ class BatchNorm(nn.Module):
                 variance.value = (1 - m) * variance.value + m * unbiased.ravel()
         y = _normalise(x, (2, 1, 0), self.epsilon, axis)
         return y * scale.astype(y.dtype) + bias.astype(y.dtype)
+
+
+class InstanceNorm(nn.Module):
+    """Normalises each image by its own statistics; with `affine` a map follows.
+
+    Training always takes the image's own. With `running` statistics it also moves a
+    mean and (unbiased) variance by `momentum` towards those of the batch's images, as
+    PyTorch does, and they normalise everything later. With one image in a batch this is
+    batch normalisation too.
+    """
+
+    statistics: Statistics = "image"
+    affine: bool = False
+    epsilon: float = 1e-5
+    momentum: float = 0.1
+
+    @nn.compact
+    def __call__(self, x: Array, training: bool = False) -> Array:
+        shape = (x.shape[-1],)
+        if self.statistics == "running":
+            mean = self.variable("batch_stats", "mean", jnp.zeros, shape)
+            variance = self.variable("batch_stats", "var", jnp.ones, shape)
+            if training:
+                y, *found = self._of_each(x)
+                if self.is_mutable_collection("batch_stats"):
+                    pixels = x.shape[1] * x.shape[2]
+                    found[1] *= pixels / max(pixels - 1, 1)
+                    for kept, new in zip((mean, variance), found, strict=True):
+                        moved = jnp.mean(new, (0, 1, 2)) - kept.value
+                        kept.value = kept.value + self.momentum * moved
+            else:
+                y = (x - mean.value) * jax.lax.rsqrt(variance.value + self.epsilon)
+        else:
+            y, *_ = self._of_each(x)
+        y = y.astype(x.dtype)
+        if not self.affine:
+            return y
+        scale = self.param("scale", nn.initializers.ones, shape)
+        bias = self.param("bias", nn.initializers.zeros, shape)
+        return y * scale.astype(y.dtype) + bias.astype(y.dtype)
+
+    def _of_each(self, x: Array) -> tuple[Array, Array, Array]:
+        """x normalised, and the mean and variance (N, 1, 1, C) of each image."""
+        mean, variance = _moments(x, (2, 1))
+        return (x - mean) * jax.lax.rsqrt(variance + self.epsilon), mean, variance

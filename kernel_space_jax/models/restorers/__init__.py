@@ -13,6 +13,8 @@ import flax.linen as nn
 
 from kernel_space_jax.errors import unknown
 from kernel_space_jax.models.restorers.compact import Compact
+from kernel_space_jax.models.restorers.deblurgan import DeblurGAN
+from kernel_space_jax.models.restorers.deblurgan_v2 import DeblurGANv2
 from kernel_space_jax.models.restorers.face import applied, initial
 from kernel_space_jax.models.restorers.mimo_unet import MIMOUNet
 from kernel_space_jax.models.restorers.nafnet import NAFNet
@@ -25,6 +27,8 @@ __all__ = [
     "SRN",
     "Compact",
     "MIMOUNet",
+    "DeblurGAN",
+    "DeblurGANv2",
     "NAFNet",
     "Preset",
     "Restormer",
@@ -36,6 +40,8 @@ __all__ = [
 # What `config.model.network` and weight files call them.
 NETWORKS: dict[str, type[nn.Module]] = {
     "compact": Compact,
+    "deblurgan": DeblurGAN,
+    "deblurgan_v2": DeblurGANv2,
     "nafnet": NAFNet,
     "srn": SRN,
     "restormer": Restormer,
@@ -53,6 +59,13 @@ class Preset(NamedTuple):
 
 PRESETS: dict[str, Preset] = {
     "compact": Preset("compact", {}, "a small U-Net of this project"),
+    "deblurgan": Preset("deblurgan", {}, "DeblurGAN's generator (Kupyn 2018)"),
+    "deblurgan-v2-mobilenet": Preset(
+        "deblurgan_v2", {}, "DeblurGAN-v2's FPN-MobileNet (Kupyn 2019)"
+    ),
+    "deblurgan-v2-resnet": Preset(
+        "deblurgan", {}, "DeblurGAN-v2's ResNet generator (Kupyn 2019)"
+    ),
     "nafnet-32": Preset("nafnet", {"width": 32}, "NAFNet of width 32 (Chen 2022)"),
     "nafnet-64": Preset("nafnet", {"width": 64}, "NAFNet of width 64 (Chen 2022)"),
     "srn-color": Preset(

@@ -164,6 +164,9 @@ class SupervisedTask:
         answers, changed = applied(
             self.module, variables, y, **more, mutable=list(statistics)
         )
+        if self.descent.axis:
+            # Of all devices of a `pmap`, which keep the same ones.
+            changed = jax.lax.pmean(changed, self.descent.axis)
         return jax.tree.leaves(answers), dict(changed)
 
 

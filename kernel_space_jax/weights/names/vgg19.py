@@ -18,8 +18,10 @@ def _indices() -> dict[str, int]:
 
 def _infer(shapes: Shapes) -> dict[str, Any]:
     indices = _indices()
-    firsts = (f"features.{indices[f'conv{stage}_1']}.weight" for stage in range(1, 6))
-    return {"widths": tuple(dimension(shapes, key, 0) for key in firsts)}
+    firsts = [f"features.{indices[f'conv{stage}_1']}.weight" for stage in range(1, 6)]
+    # Losses that look no further may be kept with the stages that they look at.
+    there = [key for key in firsts if key in shapes]
+    return {"widths": tuple(dimension(shapes, key, 0) for key in there or firsts)}
 
 
 def _names(module: VGG19) -> Names:

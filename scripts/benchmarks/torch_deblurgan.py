@@ -1,0 +1,97 @@
+"""DeblurGAN's generator in PyTorch: the rival that our JAX version is timed against.
+
+Written from the same equations as ours (Kupyn et al., CVPR 2018), as PyTorch users
+write it. Images are NCHW in [-1, 1], with sides that are multiples of 4. Parameters
+carry the names of published checkpoints.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from kernel_space_jax.models.restorers.deblurgan import DeblurGAN as Ours
+from kernel_space_jax.weights import to_torch
+
+Layer = Callable[[int], nn.Module]
+
+
+def rival(module: Ours, variables: dict[str, Any]) -> nn.Module:
+    """The network in PyTorch, with the same weights, ready to restore."""
+    batch, tracked = module.norm == "batch", module.statistics == "running"
+    norm = lambda width: nn.InstanceNorm2d(
+        width, affine=batch, track_running_stats=tracked
+    )
+    model = DeblurGAN(
+        module.width,
+        module.blocks,
+        module.convolutions,
+        module.dropout,
+        module.residual,
+        norm,
+        bias=not batch,
+    )
+    tensors = to_torch(module, variables)
+    counters = {k: v for k, v in model.state_dict().items() if k.endswith("_tracked")}
+    model.load_state_dict(
+        counters | {key: torch.tensor(value) for key, value in tensors.items()}
+    )
+    return model.eval()
+
+
+class _Block(nn.Module):
+    def __init__(
+        self, width: int, convolutions: int, dropout: float, norm: Layer, bias: bool
+    ):
+        super().__init__()
+        conv = lambda: nn.Conv2d(width, width, 3, bias=bias)
+        layers = [nn.ReflectionPad2d(1), conv(), norm(width)]
+        if convolutions == 2 or dropout:
+            layers += [nn.ReLU(True)]
+        if dropout:
+            layers += [nn.Dropout(dropout)]
+        if convolutions == 2:
+            layers += [nn.ReflectionPad2d(1), conv(), norm(width)]
+        self.conv_block = nn.Sequential(*layers)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.conv_block(x)
+
+
+class DeblurGAN(nn.Module):
+    """Blurry y (N, 3, H, W) in [-1, 1] to sharp x."""
+
+    def __init__(
+        self,
+        width: int,
+        blocks: int,
+        convolutions: int,
+        dropout: float,
+        residual: bool,
+        norm: Layer,
+        bias: bool,
+    ):
+        super().__init__()
+        self.residual = residual
+        layers: list[nn.Module] = [nn.ReflectionPad2d(3)]
+        layers += [nn.Conv2d(3, width, 7, bias=bias), norm(width), nn.ReLU(True)]
+        for _ in range(2):
+            down = nn.Conv2d(width, 2 * width, 3, stride=2, padding=1, bias=bias)
+            width *= 2
+            layers += [down, norm(width), nn.ReLU(True)]
+        layers += [
+            _Block(width, convolutions, dropout, norm, bias) for _ in range(blocks)
+        ]
+        for _ in range(2):
+            up = nn.ConvTranspose2d(
+                width, width // 2, 3, stride=2, padding=1, output_padding=1, bias=bias
+            )
+            width //= 2
+            layers += [up, norm(width), nn.ReLU(True)]
+        layers += [nn.ReflectionPad2d(3), nn.Conv2d(width, 3, 7), nn.Tanh()]
+        self.model = nn.Sequential(*layers)
+
+    def forward(self, y: Tensor) -> Tensor:
+        x = self.model(y)
+        return (y + x).clamp(-1, 1) if self.residual else x
