@@ -14,9 +14,11 @@ import flax.linen as nn
 from kernel_space_jax.errors import unknown
 from kernel_space_jax.models.restorers.compact import Compact
 from kernel_space_jax.models.restorers.face import applied, initial
+from kernel_space_jax.models.restorers.maxim import MAXIM
 from kernel_space_jax.models.restorers.nafnet import NAFNet
 
 __all__ = [
+    "MAXIM",
     "NETWORKS",
     "PRESETS",
     "Compact",
@@ -30,6 +32,7 @@ __all__ = [
 # What `config.model.network` and weight files call them.
 NETWORKS: dict[str, type[nn.Module]] = {
     "compact": Compact,
+    "maxim": MAXIM,
     "nafnet": NAFNet,
 }
 
@@ -44,6 +47,15 @@ class Preset(NamedTuple):
 
 PRESETS: dict[str, Preset] = {
     "compact": Preset("compact", {}, "a small U-Net of this project"),
+    **{
+        f"maxim-{size}{stages}": Preset(
+            "maxim",
+            {"features": width, "stages": stages},
+            f"MAXIM-{stages}{size.upper()} (Tu 2022)",
+        )
+        for size, width in (("s", 32), ("m", 64))
+        for stages in (1, 2, 3)
+    },
     "nafnet-32": Preset("nafnet", {"width": 32}, "NAFNet of width 32 (Chen 2022)"),
     "nafnet-64": Preset("nafnet", {"width": 64}, "NAFNet of width 64 (Chen 2022)"),
 }

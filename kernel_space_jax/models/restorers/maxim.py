@@ -1,0 +1,498 @@
+"""MAXIM: a U-Net of gated MLPs that mix places near and far (Tu et al., CVPR 2022).
+
+A gMLP mixes sets of t x t places, each channel by itself, by one W (t^2, t^2):
+
+    u, v = gelu(W1 norm(x)),    x <- x + W2 (u . (W norm(v) + b + 1))
+
+Half of the channels mix the pixels of each block of t x t (near), the other half those
+pixels that have the same place in each of t x t equal parts of the photo (far). So
+the cost grows with the pixels, and each pixel sees the whole photo. Where two signals
+meet, mixtures g of both gate the other one:
+
+    y <- y + Wy (y . g(x)),     x <- x + Wx (x . g(y)) + y
+
+Several U-Nets, the stages, follow each other. Each takes features, encoders and
+decoders of the one before, and answers at several scales: the input plus a correction.
+"""
+
+import flax.linen as nn
+import jax.numpy as jnp
+import numpy as np
+from flax.linen.dtypes import promote_dtype
+from flax.typing import Dtype
+from jax import Array
+
+from kernel_space_jax.errors import UserError
+from kernel_space_jax.models.layers import (
+    Conv,
+    ConvTranspose,
+    Initialiser,
+    LayerNorm,
+    downsample_bilinear,
+    upsample_bilinear,
+)
+
+# The slope of LeakyReLU, and how much wider an MLP is inside.
+SLOPE, WIDER = 0.2, 2
+
+# Flax's own; the MLPs that mix are drawn small.
+LECUN = nn.initializers.lecun_normal()
+LECUN_TRANSPOSED = nn.initializers.lecun_normal(in_axis=-1, out_axis=-2)
+SMALL = nn.initializers.normal(0.02)
+ZEROS, ONES = nn.initializers.zeros, nn.initializers.ones
+
+
+def far(x: Array, side: int) -> Array:
+    """(N, H, W, C) -> (N, side^2, M, C): pixels at one place of side x side parts."""
+    n, h, w, c = x.shape
+    x = x.reshape(n, side, h // side, side, w // side, c)
+    return x.transpose(0, 1, 3, 2, 4, 5).reshape(n, side**2, -1, c)
+
+
+def from_far(x: Array, side: int, size: tuple[int, int]) -> Array:
+    """What `far` undoes, to (N, *size, C)."""
+    n, c, (h, w) = x.shape[0], x.shape[-1], size
+    x = x.reshape(n, side, side, h // side, w // side, c)
+    return x.transpose(0, 1, 3, 2, 4, 5).reshape(n, h, w, c)
+
+
+def near(x: Array, side: int) -> Array:
+    """(N, H, W, C) -> (N, side^2, M, C): the pixels of each block of side x side."""
+    n, h, w, c = x.shape
+    x = x.reshape(n, h // side, side, w // side, side, c)
+    return x.transpose(0, 2, 4, 1, 3, 5).reshape(n, side**2, -1, c)
+
+
+def from_near(x: Array, side: int, size: tuple[int, int]) -> Array:
+    """What `near` undoes, to (N, *size, C)."""
+    n, c, (h, w) = x.shape[0], x.shape[-1], size
+    x = x.reshape(n, side, side, h // side, w // side, c)
+    return x.transpose(0, 3, 1, 4, 2, 5).reshape(n, h, w, c)
+
+
+# The names of the two ways in which places are mixed, as checkpoints have them.
+SETS = {"Grid": (far, from_far), "Block": (near, from_near)}
+
+
+class Part(nn.Module):
+    """Makes the layers of a part of the network, under the names of checkpoints."""
+
+    dtype: Dtype | None = None
+
+    def conv(self, features: int, kernel: int, name: str, stride: int = 1) -> Conv:
+        return Conv(
+            features, kernel, stride,
+            kernel_init=LECUN, bias_init=ZEROS, dtype=self.dtype, name=name,
+        )  # fmt: skip
+
+    def up(self, features: int) -> ConvTranspose:
+        return ConvTranspose(
+            features, 2,
+            kernel_init=LECUN_TRANSPOSED, dtype=self.dtype, name="ConvTranspose_0",
+        )  # fmt: skip
+
+    def dense(self, features: int, name: str, init: Initialiser = LECUN) -> nn.Dense:
+        return nn.Dense(features, kernel_init=init, dtype=self.dtype, name=name)
+
+
+class Mix(nn.Module):
+    """y_s = sum_t W_ts x_t + b_s over the places t of (N, T, M, C)."""
+
+    bias_init: Initialiser = ZEROS
+    dtype: Dtype | None = None
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        places = x.shape[1]
+        w = self.param("kernel", SMALL, (places, places))
+        b = self.param("bias", self.bias_init, (places,))
+        x, w, b = promote_dtype(x, w, b, dtype=self.dtype)
+        return jnp.einsum("ntmc,ts->nsmc", x, w) + b[:, None, None]
+
+
+class Gate(nn.Module):
+    """u . (W norm(v) + b + 1) of the halves u, v of the channels of (N, T, M, C)."""
+
+    dtype: Dtype | None = None
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        u, v = jnp.split(x, 2, -1)
+        v = LayerNorm(name="intermediate_layernorm")(v)
+        return u * (Mix(dtype=self.dtype, name="Dense_0")(v) + 1)
+
+
+class GatedMLP(Part):
+    """One gMLP over the sets `kind` of side x side places."""
+
+    kind: str = "Grid"
+    side: int = 16
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        into, out = SETS[self.kind]
+        size, width = (x.shape[1], x.shape[2]), x.shape[-1]
+        x = into(x, self.side)
+        y = LayerNorm(name="LayerNorm")(x)
+        y = nn.gelu(self.dense(WIDER * width, "in_project", SMALL)(y))
+        y = Gate(self.dtype, name=f"{self.kind}GatingUnit")(y)
+        return out(x + self.dense(width, "out_project", SMALL)(y), self.side, size)
+
+
+class MultiAxis(Part):
+    """x + W2 [far(u), near(v)], u, v = gelu(W1 norm(x)), both by gMLPs."""
+
+    block: int = 16
+    grid: int = 16
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        width = x.shape[-1]
+        y = LayerNorm(name="LayerNorm_in")(x)
+        y = nn.gelu(self.dense(WIDER * width, "in_project", SMALL)(y))
+        u, v = jnp.split(y, 2, -1)
+        u = GatedMLP(self.dtype, "Grid", self.grid, name="GridGmlpLayer")(u)
+        v = GatedMLP(self.dtype, "Block", self.block, name="BlockGmlpLayer")(v)
+        y = jnp.concatenate([u, v], -1)
+        return x + self.dense(width, "out_project", SMALL)(y)
+
+
+class ChannelAttention(Part):
+    """x . sigmoid(W2 relu(W1 mean(x)))."""
+
+    reduction: int = 4
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        width = x.shape[-1]
+        y = jnp.mean(x, (1, 2), keepdims=True)
+        y = nn.relu(self.conv(width // self.reduction, 1, "Conv_0")(y))
+        return x * nn.sigmoid(self.conv(width, 1, "Conv_1")(y))
+
+
+class ConvAttention(Part):
+    """x + attention(conv(lrelu(conv(norm(x))))), the RCAB of the paper."""
+
+    reduction: int = 4
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        width = x.shape[-1]
+        y = LayerNorm(name="LayerNorm")(x)
+        y = nn.leaky_relu(self.conv(width, 3, "conv1")(y), SLOPE)
+        y = self.conv(width, 3, "conv2")(y)
+        return x + ChannelAttention(
+            self.dtype, self.reduction, name="channel_attention"
+        )(y)
+
+
+class Channels(Part):
+    """W2 gelu(W1 x) at each pixel."""
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        width = x.shape[-1]
+        y = nn.gelu(self.dense(width, "Dense_0", SMALL)(x))
+        return self.dense(width, "Dense_1", SMALL)(y)
+
+
+class ChannelsAttention(Part):
+    """x + attention(channels(norm(x))), the RDCAB of the paper."""
+
+    reduction: int = 4
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        y = LayerNorm(name="LayerNorm")(x)
+        y = Channels(self.dtype, name="channel_mixing")(y)
+        return x + ChannelAttention(
+            self.dtype, self.reduction, name="channel_attention"
+        )(y)
+
+
+class Gating(Part):
+    """g(x) = W2 [mix far(u), mix near(v)], u, v = gelu(W1 norm(x))."""
+
+    block: int = 16
+    grid: int = 16
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        size, width = (x.shape[1], x.shape[2]), x.shape[-1]
+        y = LayerNorm(name="LayerNorm_in")(x)
+        y = nn.gelu(self.dense(WIDER * width, "in_project")(y))
+        mixed = []
+        for half, kind, side, name in zip(
+            jnp.split(y, 2, -1), SETS, (self.grid, self.block), NAMES, strict=True
+        ):
+            into, out = SETS[kind]
+            mix = Mix(ONES, self.dtype, name=name)
+            mixed.append(out(mix(into(half, side)), side, size))
+        return self.dense(width, "out_project")(jnp.concatenate(mixed, -1))
+
+
+NAMES = ("Dense_0", "Dense_1")
+
+
+class CrossGate(Part):
+    """Signals x and y that gate each other; y comes at half the size with `enlarge`."""
+
+    features: int = 32
+    block: int = 16
+    grid: int = 16
+    enlarge: bool = False
+
+    @nn.compact
+    def __call__(self, x: Array, y: Array) -> tuple[Array, Array]:
+        if self.enlarge:
+            y = self.up(self.features)(y)
+        x = self.conv(self.features, 1, "Conv_0")(x)
+        y = self.conv(self.features, 1, "Conv_1")(y)
+        u, v = self._inside(x, "x"), self._inside(y, "y")
+        gu, gv = self._gating(u, "x"), self._gating(v, "y")
+        y = y + self.dense(self.features, "out_project_y")(v * gu)
+        x = x + self.dense(self.features, "out_project_x")(u * gv) + y
+        return x, y
+
+    def _inside(self, x: Array, which: str) -> Array:
+        x = LayerNorm(name=f"LayerNorm_{which}")(x)
+        return nn.gelu(self.dense(self.features, f"in_project_{which}")(x))
+
+    def _gating(self, x: Array, which: str) -> Array:
+        name = f"SplitHeadMultiAxisGating_{which}"
+        return Gating(self.dtype, self.block, self.grid, name=name)(x)
+
+
+class Blocks(Part):
+    """conv1x1 of x, then `groups` of mixing and attention, and a skip around them.
+
+    With `before`, the features of the stage before, these gate the result. With
+    `shrink` the answer is the result at half the size, and the result.
+    """
+
+    features: int = 32
+    groups: int = 2
+    reduction: int = 4
+    block: int = 16
+    grid: int = 16
+    shrink: bool = False
+
+    @nn.compact
+    def __call__(self, x: Array, before: Array | None = None):
+        start = x = self.conv(self.features, 1, "Conv_0")(x)
+        for i in range(self.groups):
+            name = f"SplitHeadMultiAxisGmlpLayer_{i}"
+            x = MultiAxis(self.dtype, self.block, self.grid, name=name)(x)
+            name = f"channel_attention_block_1{i}"
+            x = ConvAttention(self.dtype, self.reduction, name=name)(x)
+        x = x + start
+        if before is not None:
+            gate = CrossGate(
+                self.dtype, self.features, self.block, self.grid,
+                name="cross_gating_block",
+            )  # fmt: skip
+            x, _ = gate(x, before)
+        if self.shrink:
+            return self.conv(self.features, 4, "Conv_1", stride=2)(x), x
+        return x
+
+
+class Decoder(Part):
+    """x at twice the size beside the skips, through blocks."""
+
+    features: int = 32
+    groups: int = 2
+    reduction: int = 4
+    block: int = 16
+    grid: int = 16
+
+    @nn.compact
+    def __call__(self, x: Array, skips: Array) -> Array:
+        blocks = Blocks(
+            self.dtype, self.features, self.groups, self.reduction, self.block,
+            self.grid, name="UNetEncoderBlock_0",
+        )  # fmt: skip
+        return blocks(jnp.concatenate([self.up(self.features)(x), skips], -1))
+
+
+class Bottleneck(Part):
+    """conv1x1 of x, then `groups` of mixing and attention, and a skip around them."""
+
+    groups: int = 2
+    reduction: int = 4
+    block: int = 8
+    grid: int = 8
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        start = x = self.conv(x.shape[-1], 1, "input_proj")(x)
+        for i in range(self.groups):
+            name = f"SplitHeadMultiAxisGmlpLayer_{i}"
+            x = MultiAxis(self.dtype, self.block, self.grid, name=name)(x)
+            name = f"channel_attention_block_1_{i}"
+            x = ChannelsAttention(self.dtype, self.reduction, name=name)(x)
+        return x + start
+
+
+class Supervised(Part):
+    """An answer from features x, and the features that it attends to (SAM)."""
+
+    @nn.compact
+    def __call__(self, x: Array, y: Array) -> tuple[Array, Array]:
+        width = x.shape[-1]
+        answer = y + self.conv(3, 3, "Conv_1")(x).astype(y.dtype)
+        seen = nn.sigmoid(self.conv(width, 3, "Conv_2")(answer))
+        return self.conv(width, 3, "Conv_0")(x) * seen + x, answer
+
+
+class Resized(Part):
+    """x at 2^steps its size, bilinear, then conv1x1."""
+
+    features: int = 32
+    steps: int = 0
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        # A conv1x1 and an enlargement commute; the smaller image takes less work.
+        point = self.conv(self.features, 1, "Conv_0")
+        if self.steps > 0:
+            return upsample_bilinear(point(x), 2**self.steps)
+        return point(downsample_bilinear(x, 2**-self.steps) if self.steps else x)
+
+
+class MAXIM(Part):
+    """Blurry y (N, H, W, 3) to sharp x of the same size; not clipped.
+
+    `blocks` and `grids` are the sides t of the sets that are mixed near and far, at
+    each scale from the photo's own on, and last in the middle. With `every` it
+    answers for each stage the restored images of `scales` sizes, the photo's last.
+    """
+
+    features: int = 32
+    stages: int = 3
+    groups: int = 2
+    bottlenecks: int = 2
+    reduction: int = 4
+    scales: int = 3
+    blocks: tuple[int, ...] = (16, 16, 8, 8)
+    grids: tuple[int, ...] = (16, 16, 8, 8)
+
+    @nn.compact
+    def __call__(self, y: Array, every: bool = False):
+        depth = len(self.blocks) - 1
+        if depth < 1 or len(self.grids) != depth + 1 or not 1 <= self.scales <= depth:
+            raise UserError(
+                "a MAXIM has a block and a grid for each scale and for the middle, and "
+                f"answers at 1 or more of its scales; not blocks {self.blocks}, grids "
+                f"{self.grids}, scales {self.scales}"
+            )
+        sides = [
+            2**i * side
+            for sides in (self.blocks, self.grids)
+            for i, side in enumerate(sides)
+        ]
+        padded, start = _centred(y, int(np.lcm.reduce(sides)))
+        answers, before = [], None
+        for stage in range(self.stages):
+            found, before = self._stage(stage, padded, before)
+            answers.append(found)
+        if every:
+            return [[_cut(x, y, padded, start) for x in found] for found in answers]
+        return _cut(answers[-1][-1], y, padded, start)
+
+    def _stage(self, stage: int, y: Array, before: dict[str, list[Array]] | None):
+        """The stage's answers, smallest first, and what the next one takes."""
+        depth, last = len(self.blocks) - 1, stage == self.stages - 1
+        widths = [2**i * self.features for i in range(depth)]
+        at = lambda i: (self.blocks[i], self.grids[i])  # noqa: E731
+        plan = (self.groups, self.reduction)
+        small = [y] + [_nearest(y, 2**i) for i in range(1, self.scales)]
+        name = lambda part, i: f"stage_{stage}_{part}_{i}"  # noqa: E731
+
+        seen = []
+        for i in range(self.scales):
+            x = self.conv(widths[i], 3, name("input_conv", i))(small[i])
+            if before is not None:
+                fuse = CrossGate(
+                    self.dtype, widths[i], *at(i), name=name("input_fuse_sam", i)
+                )
+                x, _ = fuse(x, before["features"][i])
+            seen.append(x)
+
+        x, encoded = seen[0], []
+        for i in range(depth):
+            if i < self.scales:
+                x = jnp.concatenate([x, seen[i]], -1)
+            block = Blocks(
+                self.dtype, widths[i], *plan, *at(i), True,
+                name=name("encoder_block", i),
+            )  # fmt: skip
+            x, kept = block(x, None if before is None else before["coded"][i])
+            encoded.append(kept)
+        for i in range(self.bottlenecks):
+            x = Bottleneck(
+                self.dtype, *plan, *at(depth), name=name("global_block", i)
+            )(x)
+
+        down, resized = range(depth - 1, -1, -1), 2 * stage * depth**2
+        skips, signal = dict[int, Array](), x
+        for i in down:
+            parts = []
+            for j in range(depth):
+                parts.append(self._resized(resized, widths[i], j - i)(encoded[j]))
+                resized += 1
+            cross = CrossGate(
+                self.dtype, widths[i], *at(i), True, name=name("cross_gating_block", i)
+            )
+            skips[i], signal = cross(jnp.concatenate(parts, -1), signal)
+
+        answers, features, coded = [], [x] * self.scales, [x] * depth
+        for i in down:
+            parts = []
+            for j in down:
+                parts.append(self._resized(resized, widths[i], j - i)(skips[j]))
+                resized += 1
+            decoder = Decoder(
+                self.dtype, widths[i], *plan, *at(i), name=name("decoder_block", i)
+            )
+            x = decoder(x, jnp.concatenate(parts, -1))
+            coded[i] = encoded[i] + x
+            if i < self.scales and last:
+                answer = self.conv(3, 3, name("output_conv", i))(x).astype(y.dtype)
+                answers.append(small[i] + answer)
+            elif i < self.scales:
+                attend = Supervised(
+                    self.dtype, name=name("supervised_attention_module", i)
+                )
+                features[i], answer = attend(x, small[i])
+                answers.append(answer)
+        return answers, {"features": features, "coded": coded}
+
+    def _resized(self, index: int, features: int, steps: int) -> Resized:
+        return Resized(self.dtype, features, steps, name=f"UpSampleRatio_{index}")
+
+
+def _nearest(x: Array, factor: int) -> Array:
+    """Every factor-th pixel, those just after the centres."""
+    return x[:, factor // 2 :: factor, factor // 2 :: factor]
+
+
+def _centred(y: Array, multiple: int) -> tuple[Array, tuple[int, int]]:
+    """y reflected around to sides of a multiple, and where it starts in that.
+
+    Odd sides first get one pixel more, at the bottom and right.
+    """
+    odd = [side % 2 for side in y.shape[1:3]]
+    even = jnp.pad(y, ((0, 0), (0, odd[0]), (0, odd[1]), (0, 0)), mode="reflect")
+    top, left = (-side % multiple // 2 for side in even.shape[1:3])
+    pads = ((0, 0), (top, top), (left, left), (0, 0))
+    return jnp.pad(even, pads, mode="reflect"), (top, left)
+
+
+def _cut(x: Array, y: Array, padded: Array, start: tuple[int, int]) -> Array:
+    """The part of an answer x, of any scale, that belongs to y."""
+    factor = padded.shape[1] // x.shape[1]
+    (top, left), (h, w) = (n // factor for n in start), (
+        -(-n // factor) for n in y.shape[1:3]
+    )
+    return x[:, top : top + h, left : left + w]
