@@ -125,6 +125,9 @@ def _imported(
     for path, leaf in expected.items():
         candidates = dict(keys(how, names, path[1:]))
         key = next((key for key in candidates if key in arrays), None)
+        if key is None and re.fullmatch(how.spared, "/".join(path[1:])):
+            variables[path] = jnp.zeros(leaf.shape)
+            continue
         if key is None:
             raise UserError(
                 f"the weights have no '{next(iter(candidates))}', "

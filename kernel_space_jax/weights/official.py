@@ -41,6 +41,7 @@ class Official:
     inputs: the shapes of the inputs that our module is initialised with.
     ignored: keys without a use, beside those that the whole family has.
     layouts: leaves that lie otherwise than the rules say, by the end of our path.
+    spared: leaves that a file for inference may lack, by our path; they are zero.
     """
 
     mark: str
@@ -50,6 +51,7 @@ class Official:
     family: Family = "torch"
     ignored: str = r"^$"
     layouts: Mapping[str, Layout] = field(default_factory=dict)
+    spared: str = r"^$"
 
 
 def keys(official: Official, names: Names, path: Path) -> Iterator[tuple[str, Layout]]:

@@ -24,7 +24,9 @@ from kernel_space_jax.models.layers.norms import (
     LayerNorm,
     Norm,
     instance_norm,
+    layer_norm,
 )
+from kernel_space_jax.models.layers.places import over_far, over_near
 from kernel_space_jax.models.layers.shape import (
     Padding,
     around,
@@ -58,7 +60,10 @@ __all__ = [
     "downsample_bilinear",
     "he_uniform",
     "instance_norm",
+    "layer_norm",
     "max_pool",
+    "over_far",
+    "over_near",
     "pad_sides",
     "pad_to_multiple",
     "pixel_shuffle",

@@ -93,17 +93,12 @@ def downsample_bilinear(x: Array, factor: int = 2) -> Array:
         pads = [(half, half) if i == axis else (0, 0) for i in range(x.ndim)]
         shape = (*x.shape[:axis], n + 1, factor, *x.shape[axis + 1 :])
         parts = jnp.pad(x, pads).reshape(shape)
-        ends = lambda part: [  # noqa: E731
-            jax.lax.slice_in_dim(part, i, n + i, axis=axis) for i in (0, 1)
-        ]
-        seen = [
-            end
-            for tap in range(factor)
-            for end in ends(jax.lax.index_in_dim(parts, tap, axis + 1, keepdims=False))
-        ]
-        # By tap: the nearer and the farther of the two parts that a pixel sees.
-        shares = [float(weights[i]) for tap in range(factor) for i in (tap, tap + factor)]
-        total = sum(share * part for share, part in zip(shares, seen, strict=True))
+        total = jnp.zeros((), x.dtype)
+        for tap in range(factor):
+            part = jax.lax.index_in_dim(parts, tap, axis + 1, keepdims=False)
+            for start, share in ((0, weights[tap]), (1, weights[tap + factor])):
+                seen = jax.lax.slice_in_dim(part, start, start + n, axis=axis)
+                total = total + float(share) * seen
         around = (n,) + (1,) * (x.ndim - axis - 1)
         x = total / jnp.asarray(sums, x.dtype).reshape(around)
     return x

@@ -15,6 +15,9 @@ Several U-Nets, the stages, follow each other. Each takes features, encoders and
 decoders of the one before, and answers at several scales: the input plus a correction.
 """
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import flax.linen as nn
 import jax.numpy as jnp
 import numpy as np
@@ -29,6 +32,9 @@ from kernel_space_jax.models.layers import (
     Initialiser,
     LayerNorm,
     downsample_bilinear,
+    layer_norm,
+    over_far,
+    over_near,
     upsample_bilinear,
 )
 
@@ -42,36 +48,74 @@ SMALL = nn.initializers.normal(0.02)
 ZEROS, ONES = nn.initializers.zeros, nn.initializers.ones
 
 
-def far(x: Array, side: int) -> Array:
-    """(N, H, W, C) -> (N, side^2, M, C): pixels at one place of side x side parts."""
-    n, h, w, c = x.shape
-    x = x.reshape(n, side, h // side, side, w // side, c)
-    return x.transpose(0, 1, 3, 2, 4, 5).reshape(n, side**2, -1, c)
+class Pair(NamedTuple):
+    """A kernel (C, O) or (t^2, t^2), or the scale of a norm; and the bias."""
+
+    weight: Array
+    bias: Array
 
 
-def from_far(x: Array, side: int, size: tuple[int, int]) -> Array:
-    """What `far` undoes, to (N, *size, C)."""
-    n, c, (h, w) = x.shape[0], x.shape[-1], size
-    x = x.reshape(n, side, side, h // side, w // side, c)
-    return x.transpose(0, 1, 3, 2, 4, 5).reshape(n, h, w, c)
+class Leaves(nn.Module):
+    """The parameters of a layer as arrays: what runs in strips takes them so."""
+
+    shape: tuple[int, ...]
+    init: Initialiser
+    bias_init: Initialiser = ZEROS
+
+    @nn.compact
+    def __call__(self) -> Pair:
+        name = "kernel" if len(self.shape) > 1 else "scale"
+        weight = self.param(name, self.init, self.shape)
+        return Pair(weight, self.param("bias", self.bias_init, self.shape[-1:]))
 
 
-def near(x: Array, side: int) -> Array:
-    """(N, H, W, C) -> (N, side^2, M, C): the pixels of each block of side x side."""
-    n, h, w, c = x.shape
-    x = x.reshape(n, h // side, side, w // side, side, c)
-    return x.transpose(0, 2, 4, 1, 3, 5).reshape(n, side**2, -1, c)
+def dense(x: Array, p: Pair) -> Array:
+    """x W + b of the channels of each pixel."""
+    return jnp.tensordot(x, p.weight.astype(x.dtype), 1) + p.bias.astype(x.dtype)
 
 
-def from_near(x: Array, side: int, size: tuple[int, int]) -> Array:
-    """What `near` undoes, to (N, *size, C)."""
-    n, c, (h, w) = x.shape[0], x.shape[-1], size
-    x = x.reshape(n, side, side, h // side, w // side, c)
-    return x.transpose(0, 3, 1, 4, 2, 5).reshape(n, h, w, c)
+def norm(x: Array, p: Pair) -> Array:
+    """`layer_norm` of x."""
+    return layer_norm(x, *p)
 
 
-# The names of the two ways in which places are mixed, as checkpoints have them.
-SETS = {"Grid": (far, from_far), "Block": (near, from_near)}
+def mix(x: Array, p: Pair) -> Array:
+    """y_s = sum_t W_ts x_t + b_s over the places t of (N, T, M, C)."""
+    y = jnp.einsum("ntmc,ts->nsmc", x, p.weight.astype(x.dtype))
+    return y + p.bias.astype(x.dtype)[:, None, None]
+
+
+class Small(NamedTuple):
+    """An image that is meant 2^steps times as large."""
+
+    x: Array
+    steps: int = 0
+
+
+Parts = Sequence[Small]
+
+
+class Joined(nn.Module):
+    """conv1x1 of parts beside each other; small ones are enlarged after it.
+
+    A conv1x1 and an enlargement commute, and the smaller image is less work.
+    """
+
+    features: int
+    dtype: Dtype | None = None
+
+    @nn.compact
+    def __call__(self, parts: Parts) -> Array:
+        ends = np.cumsum([part.x.shape[-1] for part in parts])
+        shape = (1, 1, int(ends[-1]), self.features)
+        kernel = self.param("kernel", LECUN, shape)
+        bias = self.param("bias", ZEROS, (self.features,))
+        total = bias
+        for part, w in zip(parts, jnp.split(kernel[0, 0], ends[:-1]), strict=True):
+            x, w, total = promote_dtype(part.x, w, total, dtype=self.dtype)
+            y = jnp.tensordot(x, w, 1)
+            total = total + (upsample_bilinear(y, 2**part.steps) if part.steps else y)
+        return total
 
 
 class Part(nn.Module):
@@ -85,76 +129,94 @@ class Part(nn.Module):
             kernel_init=LECUN, bias_init=ZEROS, dtype=self.dtype, name=name,
         )  # fmt: skip
 
+    def joined(self, features: int, x: Array | Parts) -> Array:
+        parts = [Small(x)] if isinstance(x, Array) else x
+        return Joined(features, self.dtype, name="Conv_0")(parts)
+
     def up(self, features: int) -> ConvTranspose:
         return ConvTranspose(
             features, 2,
             kernel_init=LECUN_TRANSPOSED, dtype=self.dtype, name="ConvTranspose_0",
         )  # fmt: skip
 
-    def dense(self, features: int, name: str, init: Initialiser = LECUN) -> nn.Dense:
-        return nn.Dense(features, kernel_init=init, dtype=self.dtype, name=name)
+    def linear(
+        self, inputs: int, features: int, name: str, init: Initialiser = LECUN
+    ) -> Pair:
+        return Leaves((inputs, features), init, name=name)()
+
+    def normal(self, features: int, name: str) -> Pair:
+        return Leaves((features,), ONES, name=name)()
 
 
-class Mix(nn.Module):
-    """y_s = sum_t W_ts x_t + b_s over the places t of (N, T, M, C)."""
+class Unit(nn.Module):
+    """The norm and the mixture of a gate."""
 
-    bias_init: Initialiser = ZEROS
-    dtype: Dtype | None = None
-
-    @nn.compact
-    def __call__(self, x: Array) -> Array:
-        places = x.shape[1]
-        w = self.param("kernel", SMALL, (places, places))
-        b = self.param("bias", self.bias_init, (places,))
-        x, w, b = promote_dtype(x, w, b, dtype=self.dtype)
-        return jnp.einsum("ntmc,ts->nsmc", x, w) + b[:, None, None]
-
-
-class Gate(nn.Module):
-    """u . (W norm(v) + b + 1) of the halves u, v of the channels of (N, T, M, C)."""
-
-    dtype: Dtype | None = None
+    width: int
+    places: int
 
     @nn.compact
-    def __call__(self, x: Array) -> Array:
-        u, v = jnp.split(x, 2, -1)
-        v = LayerNorm(name="intermediate_layernorm")(v)
-        return u * (Mix(dtype=self.dtype, name="Dense_0")(v) + 1)
+    def __call__(self) -> tuple[Pair, Pair]:
+        inner = Leaves((self.width,), ONES, name="intermediate_layernorm")()
+        return inner, Leaves((self.places, self.places), SMALL, name="Dense_0")()
 
 
 class GatedMLP(Part):
-    """One gMLP over the sets `kind` of side x side places."""
+    """One gMLP, as a function of sets of places (N, T, M, C)."""
 
     kind: str = "Grid"
-    side: int = 16
+    places: int = 256
+    width: int = 32
 
     @nn.compact
-    def __call__(self, x: Array) -> Array:
-        into, out = SETS[self.kind]
-        size, width = (x.shape[1], x.shape[2]), x.shape[-1]
-        x = into(x, self.side)
-        y = LayerNorm(name="LayerNorm")(x)
-        y = nn.gelu(self.dense(WIDER * width, "in_project", SMALL)(y))
-        y = Gate(self.dtype, name=f"{self.kind}GatingUnit")(y)
-        return out(x + self.dense(width, "out_project", SMALL)(y), self.side, size)
+    def __call__(self):
+        outer = self.normal(self.width, "LayerNorm")
+        into = self.linear(self.width, WIDER * self.width, "in_project", SMALL)
+        inner, mixture = Unit(self.width, self.places, name=f"{self.kind}GatingUnit")()
+        out = self.linear(self.width, self.width, "out_project", SMALL)
+
+        def run(x: Array) -> Array:
+            u, v = jnp.split(nn.gelu(dense(norm(x, outer), into)), 2, -1)
+            return x + dense(u * (mix(norm(v, inner), mixture) + 1), out)
+
+        return run
+
+
+def two_ways(x: Array, first: Pair, into: Pair, out: Pair, ways: Sequence) -> Array:
+    """W2 [far(u), near(v)] + b2, u, v = gelu(W1 norm(x)).
+
+    A way is `over_far` or `over_near`, what it does with sets of places, and their
+    side. Each goes from x to its own part of the answer, strip by strip.
+    """
+    width, total = x.shape[-1], out.bias.astype(x.dtype)
+    for i, (over, f, side) in enumerate(ways):
+        half = slice(i * width, (i + 1) * width)
+        start = Pair(into.weight[:, half], into.bias[half])
+        end = out.weight[half].astype(x.dtype)
+
+        def run(sets: Array, f=f, start=start, end=end) -> Array:
+            u = nn.gelu(dense(norm(sets, first), start))
+            return jnp.tensordot(f(u), end, 1)
+
+        total = total + over(run, x, side)
+    return total
 
 
 class MultiAxis(Part):
-    """x + W2 [far(u), near(v)], u, v = gelu(W1 norm(x)), both by gMLPs."""
+    """x + W2 [far(u), near(v)] + b2, u, v = gelu(W1 norm(x)), both by gMLPs."""
 
     block: int = 16
     grid: int = 16
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
-        width = x.shape[-1]
-        y = LayerNorm(name="LayerNorm_in")(x)
-        y = nn.gelu(self.dense(WIDER * width, "in_project", SMALL)(y))
-        u, v = jnp.split(y, 2, -1)
-        u = GatedMLP(self.dtype, "Grid", self.grid, name="GridGmlpLayer")(u)
-        v = GatedMLP(self.dtype, "Block", self.block, name="BlockGmlpLayer")(v)
-        y = jnp.concatenate([u, v], -1)
-        return x + self.dense(width, "out_project", SMALL)(y)
+        c = x.shape[-1]
+        first = self.normal(c, "LayerNorm_in")
+        into = self.linear(c, WIDER * c, "in_project", SMALL)
+        far = GatedMLP(self.dtype, "Grid", self.grid**2, c, name="GridGmlpLayer")()
+        near = GatedMLP(self.dtype, "Block", self.block**2, c, name="BlockGmlpLayer")()
+        out = self.linear(WIDER * c, c, "out_project", SMALL)
+        ways = (over_far, far, self.grid), (over_near, near, self.block)
+        return x + two_ways(x, first, into, out, ways)
 
 
 class ChannelAttention(Part):
@@ -192,8 +254,8 @@ class Channels(Part):
     @nn.compact
     def __call__(self, x: Array) -> Array:
         width = x.shape[-1]
-        y = nn.gelu(self.dense(width, "Dense_0", SMALL)(x))
-        return self.dense(width, "Dense_1", SMALL)(y)
+        y = nn.gelu(dense(x, self.linear(width, width, "Dense_0", SMALL)))
+        return dense(y, self.linear(width, width, "Dense_1", SMALL))
 
 
 class ChannelsAttention(Part):
@@ -211,31 +273,33 @@ class ChannelsAttention(Part):
 
 
 class Gating(Part):
-    """g(x) = W2 [mix far(u), mix near(v)], u, v = gelu(W1 norm(x))."""
+    """g(x) = W2 [mix far(u), mix near(v)] + b2, u, v = gelu(W1 norm(x))."""
 
     block: int = 16
     grid: int = 16
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
-        size, width = (x.shape[1], x.shape[2]), x.shape[-1]
-        y = LayerNorm(name="LayerNorm_in")(x)
-        y = nn.gelu(self.dense(WIDER * width, "in_project")(y))
-        mixed = []
-        for half, kind, side, name in zip(
-            jnp.split(y, 2, -1), SETS, (self.grid, self.block), NAMES, strict=True
-        ):
-            into, out = SETS[kind]
-            mix = Mix(ONES, self.dtype, name=name)
-            mixed.append(out(mix(into(half, side)), side, size))
-        return self.dense(width, "out_project")(jnp.concatenate(mixed, -1))
-
-
-NAMES = ("Dense_0", "Dense_1")
+        c = x.shape[-1]
+        first = self.normal(c, "LayerNorm_in")
+        into = self.linear(c, WIDER * c, "in_project")
+        far, near = (
+            Leaves((side**2, side**2), SMALL, ONES, name=f"Dense_{i}")()
+            for i, side in enumerate((self.grid, self.block))
+        )
+        out = self.linear(WIDER * c, c, "out_project")
+        ways = (
+            (over_far, lambda u: mix(u, far), self.grid),
+            (over_near, lambda v: mix(v, near), self.block),
+        )
+        return two_ways(x, first, into, out, ways)
 
 
 class CrossGate(Part):
-    """Signals x and y that gate each other; y comes at half the size with `enlarge`."""
+    """Signals x and y that gate each other; y comes at half the size with `enlarge`.
+
+    x may come as parts, see `Joined`.
+    """
 
     features: int = 32
     block: int = 16
@@ -243,20 +307,22 @@ class CrossGate(Part):
     enlarge: bool = False
 
     @nn.compact
-    def __call__(self, x: Array, y: Array) -> tuple[Array, Array]:
+    def __call__(self, x: "Array | Parts", y: Array) -> tuple[Array, Array]:
+        c = self.features
         if self.enlarge:
-            y = self.up(self.features)(y)
-        x = self.conv(self.features, 1, "Conv_0")(x)
-        y = self.conv(self.features, 1, "Conv_1")(y)
+            y = self.up(c)(y)
+        x = self.joined(c, x)
+        y = self.conv(c, 1, "Conv_1")(y)
         u, v = self._inside(x, "x"), self._inside(y, "y")
         gu, gv = self._gating(u, "x"), self._gating(v, "y")
-        y = y + self.dense(self.features, "out_project_y")(v * gu)
-        x = x + self.dense(self.features, "out_project_x")(u * gv) + y
+        y = y + dense(v * gu, self.linear(c, c, "out_project_y"))
+        x = x + dense(u * gv, self.linear(c, c, "out_project_x")) + y
         return x, y
 
     def _inside(self, x: Array, which: str) -> Array:
-        x = LayerNorm(name=f"LayerNorm_{which}")(x)
-        return nn.gelu(self.dense(self.features, f"in_project_{which}")(x))
+        x = norm(x, self.normal(self.features, f"LayerNorm_{which}"))
+        inner = self.linear(self.features, self.features, f"in_project_{which}")
+        return nn.gelu(dense(x, inner))
 
     def _gating(self, x: Array, which: str) -> Array:
         name = f"SplitHeadMultiAxisGating_{which}"
@@ -278,8 +344,8 @@ class Blocks(Part):
     shrink: bool = False
 
     @nn.compact
-    def __call__(self, x: Array, before: Array | None = None):
-        start = x = self.conv(self.features, 1, "Conv_0")(x)
+    def __call__(self, x: Parts, before: Array | None = None):
+        start = x = self.joined(self.features, x)
         for i in range(self.groups):
             name = f"SplitHeadMultiAxisGmlpLayer_{i}"
             x = MultiAxis(self.dtype, self.block, self.grid, name=name)(x)
@@ -307,12 +373,12 @@ class Decoder(Part):
     grid: int = 16
 
     @nn.compact
-    def __call__(self, x: Array, skips: Array) -> Array:
+    def __call__(self, x: Array, skips: Parts) -> Array:
         blocks = Blocks(
             self.dtype, self.features, self.groups, self.reduction, self.block,
             self.grid, name="UNetEncoderBlock_0",
         )  # fmt: skip
-        return blocks(jnp.concatenate([self.up(self.features)(x), skips], -1))
+        return blocks([Small(self.up(self.features)(x)), *skips])
 
 
 class Bottleneck(Part):
@@ -346,18 +412,16 @@ class Supervised(Part):
 
 
 class Resized(Part):
-    """x at 2^steps its size, bilinear, then conv1x1."""
+    """conv1x1 of x, which is made, or is still to be made, 2^steps its size."""
 
     features: int = 32
     steps: int = 0
 
     @nn.compact
-    def __call__(self, x: Array) -> Array:
-        # A conv1x1 and an enlargement commute; the smaller image takes less work.
-        point = self.conv(self.features, 1, "Conv_0")
-        if self.steps > 0:
-            return upsample_bilinear(point(x), 2**self.steps)
-        return point(downsample_bilinear(x, 2**-self.steps) if self.steps else x)
+    def __call__(self, x: Array) -> Small:
+        if self.steps < 0:
+            x = downsample_bilinear(x, 2**-self.steps)
+        return Small(self.conv(self.features, 1, "Conv_0")(x), max(0, self.steps))
 
 
 class MAXIM(Part):
@@ -421,18 +485,17 @@ class MAXIM(Part):
 
         x, encoded = seen[0], []
         for i in range(depth):
-            if i < self.scales:
-                x = jnp.concatenate([x, seen[i]], -1)
+            parts = [Small(x), *map(Small, seen[i : i + 1])]
             block = Blocks(
                 self.dtype, widths[i], *plan, *at(i), True,
                 name=name("encoder_block", i),
             )  # fmt: skip
-            x, kept = block(x, None if before is None else before["coded"][i])
+            x, kept = block(parts, None if before is None else before["coded"][i])
             encoded.append(kept)
         for i in range(self.bottlenecks):
-            x = Bottleneck(
-                self.dtype, *plan, *at(depth), name=name("global_block", i)
-            )(x)
+            x = Bottleneck(self.dtype, *plan, *at(depth), name=name("global_block", i))(
+                x
+            )
 
         down, resized = range(depth - 1, -1, -1), 2 * stage * depth**2
         skips, signal = dict[int, Array](), x
@@ -444,7 +507,7 @@ class MAXIM(Part):
             cross = CrossGate(
                 self.dtype, widths[i], *at(i), True, name=name("cross_gating_block", i)
             )
-            skips[i], signal = cross(jnp.concatenate(parts, -1), signal)
+            skips[i], signal = cross(parts, signal)
 
         answers, features, coded = [], [x] * self.scales, [x] * depth
         for i in down:
@@ -455,7 +518,7 @@ class MAXIM(Part):
             decoder = Decoder(
                 self.dtype, widths[i], *plan, *at(i), name=name("decoder_block", i)
             )
-            x = decoder(x, jnp.concatenate(parts, -1))
+            x = decoder(x, parts)
             coded[i] = encoded[i] + x
             if i < self.scales and last:
                 answer = self.conv(3, 3, name("output_conv", i))(x).astype(y.dtype)
@@ -492,7 +555,8 @@ def _centred(y: Array, multiple: int) -> tuple[Array, tuple[int, int]]:
 def _cut(x: Array, y: Array, padded: Array, start: tuple[int, int]) -> Array:
     """The part of an answer x, of any scale, that belongs to y."""
     factor = padded.shape[1] // x.shape[1]
-    (top, left), (h, w) = (n // factor for n in start), (
-        -(-n // factor) for n in y.shape[1:3]
+    (top, left), (h, w) = (
+        (n // factor for n in start),
+        (-(-n // factor) for n in y.shape[1:3]),
     )
     return x[:, top : top + h, left : left + w]
