@@ -20,6 +20,7 @@ from benchmarks.conv import conv
 from benchmarks.data import data
 from benchmarks.deblur import deblur
 from benchmarks.kernel_space import kernel_space
+from benchmarks.maxim import maxim
 from benchmarks.restorers import restorers
 from benchmarks.scores import scores
 from benchmarks.starts import starts
@@ -28,6 +29,7 @@ from benchmarks.transfer import transfer
 
 BENCHMARKS = (
     restorers,
+    maxim,
     kernel_space,
     train,
     transfer,
@@ -42,6 +44,7 @@ BENCHMARKS = (
 # What docs/speed.md shows: one section each, none of more than three quiet minutes.
 SHOWN = (
     "restorers",
+    "maxim",
     "kernel-space",
     "train",
     "transfer",

@@ -129,8 +129,7 @@ class Part(nn.Module):
             kernel_init=LECUN, bias_init=ZEROS, dtype=self.dtype, name=name,
         )  # fmt: skip
 
-    def joined(self, features: int, x: Array | Parts) -> Array:
-        parts = [Small(x)] if isinstance(x, Array) else x
+    def joined(self, features: int, parts: Parts) -> Array:
         return Joined(features, self.dtype, name="Conv_0")(parts)
 
     def up(self, features: int) -> ConvTranspose:
@@ -296,10 +295,7 @@ class Gating(Part):
 
 
 class CrossGate(Part):
-    """Signals x and y that gate each other; y comes at half the size with `enlarge`.
-
-    x may come as parts, see `Joined`.
-    """
+    """Signals x, in parts, and y, that gate each other; `enlarge` first doubles y."""
 
     features: int = 32
     block: int = 16
@@ -307,11 +303,11 @@ class CrossGate(Part):
     enlarge: bool = False
 
     @nn.compact
-    def __call__(self, x: "Array | Parts", y: Array) -> tuple[Array, Array]:
+    def __call__(self, parts: Parts, y: Array) -> tuple[Array, Array]:
         c = self.features
         if self.enlarge:
             y = self.up(c)(y)
-        x = self.joined(c, x)
+        x = self.joined(c, parts)
         y = self.conv(c, 1, "Conv_1")(y)
         u, v = self._inside(x, "x"), self._inside(y, "y")
         gu, gv = self._gating(u, "x"), self._gating(v, "y")
@@ -344,8 +340,8 @@ class Blocks(Part):
     shrink: bool = False
 
     @nn.compact
-    def __call__(self, x: Parts, before: Array | None = None):
-        start = x = self.joined(self.features, x)
+    def __call__(self, parts: Parts, before: Array | None = None):
+        start = x = self.joined(self.features, parts)
         for i in range(self.groups):
             name = f"SplitHeadMultiAxisGmlpLayer_{i}"
             x = MultiAxis(self.dtype, self.block, self.grid, name=name)(x)
@@ -357,7 +353,7 @@ class Blocks(Part):
                 self.dtype, self.features, self.block, self.grid,
                 name="cross_gating_block",
             )  # fmt: skip
-            x, _ = gate(x, before)
+            x, _ = gate([Small(x)], before)
         if self.shrink:
             return self.conv(self.features, 4, "Conv_1", stride=2)(x), x
         return x
@@ -444,11 +440,12 @@ class MAXIM(Part):
     @nn.compact
     def __call__(self, y: Array, every: bool = False):
         depth = len(self.blocks) - 1
-        if depth < 1 or len(self.grids) != depth + 1 or not 1 <= self.scales <= depth:
+        fits = depth >= 1 and self.stages >= 1 and 1 <= self.scales <= depth
+        if not fits or len(self.grids) != depth + 1:
             raise UserError(
                 "a MAXIM has a block and a grid for each scale and for the middle, and "
-                f"answers at 1 or more of its scales; not blocks {self.blocks}, grids "
-                f"{self.grids}, scales {self.scales}"
+                f"one stage or more, and answers at some scales; not blocks {self.blocks}, "
+                f"grids {self.grids}, stages {self.stages}, scales {self.scales}"
             )
         sides = [
             2**i * side
@@ -464,7 +461,7 @@ class MAXIM(Part):
             return [[_cut(x, y, padded, start) for x in found] for found in answers]
         return _cut(answers[-1][-1], y, padded, start)
 
-    def _stage(self, stage: int, y: Array, before: dict[str, list[Array]] | None):
+    def _stage(self, stage: int, y: Array, before: dict[str, list] | None):
         """The stage's answers, smallest first, and what the next one takes."""
         depth, last = len(self.blocks) - 1, stage == self.stages - 1
         widths = [2**i * self.features for i in range(depth)]
@@ -480,7 +477,7 @@ class MAXIM(Part):
                 fuse = CrossGate(
                     self.dtype, widths[i], *at(i), name=name("input_fuse_sam", i)
                 )
-                x, _ = fuse(x, before["features"][i])
+                x, _ = fuse([Small(x)], before["features"][i])
             seen.append(x)
 
         x, encoded = seen[0], []
