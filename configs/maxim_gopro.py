@@ -3,10 +3,9 @@
     kernel-space data prepare gopro:data/GOPRO -o data/gopro --tile 512
     kernel-space train --config configs/maxim_gopro.py --workdir runs/maxim
 
-As the paper states it: Charbonnier and 0.1 of the frequency loss over the answers of all
-stages and scales, random 256x256 crops, Adam with a rate from 2e-4 to 1e-7 by a
-cosine. It states neither batch nor steps of this data set; 64 crops and 600,000 steps are
-our choice. This project has not run it.
+As the paper states it: Charbonnier and 0.1 of the frequency loss over the answers of
+all stages and scales, 64 random crops of 256x256 a batch, Adam with a rate from 2e-4 to
+1e-7 by a cosine. The number of steps is our choice. This project has not run it.
 """
 
 from kernel_space_jax.training.config import Config, defaults

@@ -21,7 +21,6 @@ from kernel_space_jax.models.restorers import PRESETS, initial, restorer
 from kernel_space_jax.models.restorers.maxim import MAXIM
 
 FORWARD = 1e-4  # largest difference of an output, f32
-SCALES = {"64x64": (16, 32, 64), "64x32": (16, 32, 64)}
 
 
 def recorded(golden, stage, size):
@@ -53,25 +52,37 @@ def test_options_are_read_off_the_arrays(small, params):
     assert all(np.array_equal(back[key], params[key]) for key in params)
 
 
-@pytest.mark.parametrize("size", ["64x64", "64x32"])
-def test_every_answer_agrees(small, size):
-    golden, module, variables = small
-    run = jax.jit(lambda variables, y: module.apply(variables, y, every=True))
-    stages = run(variables, golden[f"in/x_{size}"])
-    assert [len(found) for found in stages] == [3, 3]
+def assert_agree(golden, stages, size):
     for stage, found in enumerate(stages):
         for x, wanted in zip(found, recorded(golden, stage, size), strict=True):
             assert largest_difference(x, wanted) < FORWARD
 
 
+def test_every_answer_agrees(small):
+    golden, module, variables = small
+    run = jax.jit(lambda variables, y: module.apply(variables, y, every=True))
+    stages = run(variables, golden["in/x_64x32"])
+    assert [len(found) for found in stages] == [3, 3]
+    assert_agree(golden, stages, "64x32")
+
+
+# In float64 the recorded gradients are up to 1.1e-3 of the largest entry off, ours
+# 3e-4: a norm of four channels loses what it divides by.
+GRADIENTS = 1.5e-3
+
+
+@pytest.mark.slow
 def test_gradients_agree(small):
     golden, module, variables = small
     y, target = golden["in/x_64x64"], golden["in/target"]
 
     def loss_fn(variables):
-        return charbonnier(module.apply(variables, y), target) / target.size
+        stages = module.apply(variables, y, every=True)
+        return charbonnier(stages[-1][-1], target) / target.size, stages
 
-    loss, gradient = jax.jit(jax.value_and_grad(loss_fn))(variables)
+    run = jax.jit(jax.value_and_grad(loss_fn, has_aux=True))
+    (loss, stages), gradient = run(variables)
+    assert_agree(golden, stages, "64x64")
     assert abs(loss / golden["out/charbonnier"] - 1) < 1e-5
     ours = weights.to_tensors(module, gradient)
     norms = [np.linalg.norm(ours[key]) for key in sorted(ours)]
@@ -80,7 +91,7 @@ def test_gradients_agree(small):
     assert len(wanted) == 25
     for key, value in wanted.items():
         if value.any():
-            assert relative_error(ours[key], value) < 1e-3, key
+            assert relative_error(ours[key], value) < GRADIENTS, key
 
 
 @pytest.mark.slow
@@ -90,34 +101,28 @@ def test_published_size_agrees():
     module, variables = weights.from_flax("maxim-s3", params)
     assert module == restorer("maxim-s3")
     run = jax.jit(lambda variables, y: module.apply(variables, y, every=True))
-    for stage, found in enumerate(run(variables, golden["in/x_64x64"])):
-        for x, wanted in zip(found, recorded(golden, stage, "64x64"), strict=True):
-            assert largest_difference(x, wanted) < FORWARD
+    assert_agree(golden, run(variables, golden["in/x_64x64"]), "64x64")
 
 
-# Parameters of the published networks, in millions, as the authors count them, with
-# three scales of supervision: `maxim_s3_full_detweights` has the third.
-def test_presets():
-    for name in ("s1", "s2", "s3", "m1", "m2", "m3"):
-        module = restorer(f"maxim-{name}")
-        assert module.features == {"s": 32, "m": 64}[name[0]]
-        assert module.stages == int(name[1])
-        assert (
-            PRESETS[f"maxim-{name}"].says
-            == f"MAXIM-{name[1]}{name[0].upper()} (Tu 2022)"
-        )
+@pytest.mark.parametrize("stages", [1, 2, 3])
+@pytest.mark.parametrize(("size", "features"), [("s", 32), ("m", 64)])
+def test_presets(size, features, stages):
+    assert restorer(f"maxim-{size}{stages}") == MAXIM(features=features, stages=stages)
+    says = f"MAXIM-{stages}{size.upper()} (Tu 2022)"
+    assert PRESETS[f"maxim-{size}{stages}"].says == says
 
 
 TINY = MAXIM(
-    features=2, stages=2, groups=1, bottlenecks=1, reduction=1, scales=1,
+    features=8, stages=1, groups=1, bottlenecks=1, reduction=1, scales=1,
     blocks=(2, 2), grids=(2, 4),
 )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def tiny():
-    """One scale, and sides that must be multiples of 8."""
-    return initial(TINY, jax.random.key(0))
+    """x of y by one scale, whose sides must be multiples of 8."""
+    variables = initial(TINY, jax.random.key(0))
+    return lambda y, **options: TINY.clone(**options).apply(variables, y)
 
 
 def noise(*size):
@@ -134,40 +139,40 @@ def published(y):
 @pytest.mark.parametrize("size", [(13, 22), (3, 2), (1, 9), (16, 8)])
 def test_any_size_is_padded_as_published(tiny, size):
     y = noise(2, *size)
-    x = TINY.apply(tiny, y)
+    x = tiny(y)
     padded, (top, left) = published(y)
     assert padded.shape[1] % 8 == padded.shape[2] % 8 == 0
-    whole = TINY.apply(tiny, jnp.asarray(padded))
+    whole = tiny(jnp.asarray(padded))
     wanted = whole[:, top : top + size[0], left : left + size[1]]
     assert largest_difference(x, wanted) < 1e-6
 
 
 def test_a_batch_is_its_images(tiny):
     y = noise(2, 13, 22)
-    both = TINY.apply(tiny, y)
+    both = tiny(y)
     for index in range(2):
-        alone = TINY.apply(tiny, y[index : index + 1])
+        alone = tiny(y[index : index + 1])
         assert largest_difference(both[index : index + 1], alone) < 1e-5
 
 
 def test_strips_change_nothing(tiny, monkeypatch):
     y = noise(1, 32, 48)
-    whole = TINY.apply(tiny, y)
+    whole = tiny(y)
     monkeypatch.setattr("kernel_space_jax.models.layers.places.STRIP", 2 * 48 * 4)
-    assert largest_difference(TINY.apply(tiny, y), whole) < 1e-6
+    assert largest_difference(tiny(y), whole) < 1e-5
 
 
 def test_half_precision(tiny):
     y = noise(1, 16, 16)
-    x = TINY.clone(dtype=jnp.bfloat16).apply(tiny, y)
+    x = tiny(y, dtype=jnp.bfloat16)
     assert x.dtype == jnp.float32
-    assert 0 < largest_difference(x, TINY.apply(tiny, y)) < 0.1
+    assert 1e-4 < largest_difference(x, tiny(y)) < 1
 
 
 def test_options_that_do_not_fit():
     for wrong in ({"blocks": (2,)}, {"grids": (2,)}, {"scales": 4}, {"stages": 0}):
         with pytest.raises(UserError, match="has a block and a grid for each scale"):
-            initial(TINY.clone(**wrong), jax.random.key(0))
+            initial(restorer("maxim", **wrong), jax.random.key(0))
 
 
 def test_the_authors_checkpoint(small, params, tmp_path):
@@ -297,8 +302,8 @@ def changed(files, old, new):
         (lambda f: f | {"group1-shard2of2.bin": b"ab"}, "is not a whole TensorFlow"),
         (lambda f: {"package.json": b"{}"}, "is not a whole TensorFlow.js graph model"),
         (
-            lambda f: changed(f, "input_conv_1/Conv2D", "other/Conv2D"),
-            "the weights have no 'stage_0_input_conv_1/kernel'",
+            lambda f: changed(f, "encoder_block_1/Conv_1/Conv2D", "other/Conv2D"),
+            "the weights have no 'stage_0_encoder_block_1/Conv_1/kernel'",
         ),
     ],
 )

@@ -16,7 +16,7 @@ decoders of the one before, and answers at several scales: the input plus a corr
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax.numpy as jnp
@@ -340,7 +340,7 @@ class Blocks(Part):
     shrink: bool = False
 
     @nn.compact
-    def __call__(self, parts: Parts, before: Array | None = None):
+    def __call__(self, parts: Parts, before: Array | None = None) -> Any:
         start = x = self.joined(self.features, parts)
         for i in range(self.groups):
             name = f"SplitHeadMultiAxisGmlpLayer_{i}"
@@ -443,9 +443,10 @@ class MAXIM(Part):
         fits = depth >= 1 and self.stages >= 1 and 1 <= self.scales <= depth
         if not fits or len(self.grids) != depth + 1:
             raise UserError(
-                "a MAXIM has a block and a grid for each scale and for the middle, and "
-                f"one stage or more, and answers at some scales; not blocks {self.blocks}, "
-                f"grids {self.grids}, stages {self.stages}, scales {self.scales}"
+                "a MAXIM has a block and a grid for each scale and for the middle, one "
+                "stage or more, and answers at some scales; not "
+                f"blocks {self.blocks}, grids {self.grids}, stages {self.stages}, "
+                f"scales {self.scales}"
             )
         sides = [
             2**i * side
