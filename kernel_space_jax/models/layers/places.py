@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 # Numbers of a strip of the image: four bytes each, and a function makes a few of them.
-STRIP = 1 << 17
+STRIP = 1 << 19
 
 Function = Callable[[Array], Array]
 
