@@ -17,6 +17,7 @@ from goldens.det_flax import det_flax_params
 
 from kernel_space_jax import UserError, weights
 from kernel_space_jax.losses.pixel import charbonnier
+from kernel_space_jax.models.layers import downsample_bilinear, upsample_bilinear
 from kernel_space_jax.models.restorers import PRESETS, initial, restorer
 from kernel_space_jax.models.restorers.maxim import MAXIM
 
@@ -102,6 +103,16 @@ def test_published_size_agrees():
     assert module == restorer("maxim-s3")
     run = jax.jit(lambda variables, y: module.apply(variables, y, every=True))
     assert_agree(golden, run(variables, golden["in/x_64x64"]), "64x64")
+
+
+@pytest.mark.parametrize("size", [(8, 12), (4, 4)])
+@pytest.mark.parametrize("factor", [2, 4])
+def test_other_sizes_are_those_of_jax(size, factor):
+    x = noise(2, *size)
+    resized = lambda sides: jax.image.resize(x, (2, *sides, 3), "linear")  # noqa: E731
+    larger, smaller = [n * factor for n in size], [n // factor for n in size]
+    assert largest_difference(upsample_bilinear(x, factor), resized(larger)) < 1e-6
+    assert largest_difference(downsample_bilinear(x, factor), resized(smaller)) < 1e-6
 
 
 @pytest.mark.parametrize("stages", [1, 2, 3])
