@@ -20,6 +20,7 @@ from benchmarks.conv import conv
 from benchmarks.data import data
 from benchmarks.deblur import deblur
 from benchmarks.kernel_space import kernel_space
+from benchmarks.maxim import maxim
 from benchmarks.restorers import restorers
 from benchmarks.scores import scores
 from benchmarks.srn import srn
@@ -30,6 +31,7 @@ from benchmarks.transfer import transfer
 BENCHMARKS = (
     restorers,
     srn,
+    maxim,
     kernel_space,
     train,
     transfer,
@@ -47,6 +49,7 @@ SHOWN = (
     "srn",
     "restorers --preset mimo-unet-plus",
     "restorers --preset restormer --rounds 1",
+    "maxim",
     "kernel-space",
     "train",
     "transfer",

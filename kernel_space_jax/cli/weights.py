@@ -26,7 +26,8 @@ def import_weights(
     file: Annotated[
         Path,
         typer.Argument(
-            help="PyTorch's .pth, .safetensors, a TensorFlow checkpoint, or .npz."
+            help="PyTorch's .pth, .safetensors, a TensorFlow checkpoint, .npz, or a "
+            "TensorFlow.js graph model: its npm package (.tgz), or model.json."
         ),
     ],
     output: Annotated[
@@ -56,6 +57,9 @@ def import_weights(
     licence: Annotated[
         str, typer.Option(help="What it says of their licence.")
     ] = "unknown",
+    half: Annotated[
+        bool, typer.Option("--half", help="Store numbers in 16 bits: half the size.")
+    ] = False,
     overwrite: Overwrite = False,
 ) -> None:
     """Turn the authors' checkpoint of a network into a weight file of ours."""
@@ -69,7 +73,12 @@ def import_weights(
     claim([output], [file, *files_of(file)], overwrite=overwrite)
     (module, variables), wrapper = weights.import_file(arch, file, **options)
     digest = weights.write(
-        output, module, variables, origin=origin or file.name, licence=licence
+        output,
+        module,
+        variables,
+        origin=origin or file.name,
+        licence=licence,
+        half=half,
     )
     count = sum(leaf.size for leaf in jax.tree.leaves(variables["params"]))
     of = f" of '{wrapper}'" if wrapper else ""

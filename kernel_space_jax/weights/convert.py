@@ -113,6 +113,8 @@ def _imported(
         raise UserError(
             f"{known.name} takes {FAMILIES[how.family]}, not {FAMILIES[family]}"
         )
+    if how.otherwise and not any(key.endswith(how.mark) for key in tensors):
+        return _imported(how.otherwise, tensors, family, options)
     found, wrapper = unwrapped(how, tensors)
     ignored = re.compile(f"{how.ignored}|{IGNORED[how.family]}")
     second = {how.first_name(key): value for key, value in found.items()}
@@ -130,6 +132,9 @@ def _imported(
     for path, leaf in expected.items():
         candidates = dict(keys(how, names, path[1:]))
         key = next((key for key in candidates if key in arrays), None)
+        if key is None and re.fullmatch(how.spared, "/".join(path[1:])):
+            variables[path] = jnp.zeros(leaf.shape)
+            continue
         if key is None:
             raise UserError(
                 f"the weights have no '{next(iter(candidates))}', "

@@ -43,6 +43,8 @@ class Official:
     layouts: leaves that lie otherwise than the rules say, by the end of our path.
     source: where the authors' files are.
     first_name: of a key; files may hold one array under two, and the first one counts.
+    otherwise: the network whose checkpoints the paper has too, taken where `mark` is missing.
+    spared: leaves that a file for inference may lack, by our path; they are zero.
     """
 
     mark: str
@@ -54,6 +56,8 @@ class Official:
     layouts: Mapping[str, Layout] = field(default_factory=dict)
     source: str = ""
     first_name: Callable[[str], str] = lambda key: key
+    otherwise: str = ""
+    spared: str = r"^$"
 
 
 def keys(official: Official, names: Names, path: Path) -> Iterator[tuple[str, Layout]]:

@@ -1,4 +1,4 @@
-"""Foreign weight files: PyTorch's, safetensors, TensorFlow checkpoints, .npz.
+"""Foreign weight files: PyTorch's, safetensors, TensorFlow's, .npz.
 
 Nothing that a file may hold is run. What comes out is flat: a state dict below
 "params" of a PyTorch file has the keys "params.intro.weight" and so on.
@@ -19,6 +19,7 @@ from safetensors import safe_open
 from kernel_space_jax.errors import UserError
 from kernel_space_jax.pixels import to_numpy
 from kernel_space_jax.weights.rules import Family
+from kernel_space_jax.weights.tfjs import is_graph_model, read_graph_model
 
 TENSORFLOW_FILE = r"\.(index|meta|data-\d{5}-of-\d{5})"
 
@@ -44,6 +45,8 @@ def read_tensors(path: str | Path) -> Tensors:
         return Tensors(_read_safetensors(path), None)
     if path.suffix == ".npz":
         return Tensors(_read_npz(path), None)
+    if is_graph_model(path):
+        return Tensors(read_graph_model(path), "flax")
     return Tensors(_read_torch(path), "torch")
 
 

@@ -43,8 +43,14 @@ def instance_norm(x: Array, epsilon: float = 1e-5) -> Array:
     return _normalise(x, (2, 1), epsilon)
 
 
-class LayerNorm(nn.Module):
+def layer_norm(x: Array, scale: Array, bias: Array, epsilon: float = 1e-6) -> Array:
     """The channels of each pixel to zero mean and unit variance, then an affine map."""
+    y = _normalise(x, (-1,), epsilon)
+    return y * scale.astype(y.dtype) + bias.astype(y.dtype)
+
+
+class LayerNorm(nn.Module):
+    """`layer_norm` with a scale and a bias of its own."""
 
     epsilon: float = 1e-6
 
@@ -52,8 +58,7 @@ class LayerNorm(nn.Module):
     def __call__(self, x: Array) -> Array:
         scale = self.param("scale", nn.initializers.ones, (x.shape[-1],))
         bias = self.param("bias", nn.initializers.zeros, (x.shape[-1],))
-        y = _normalise(x, (-1,), self.epsilon)
-        return y * scale.astype(y.dtype) + bias.astype(y.dtype)
+        return layer_norm(x, scale, bias, self.epsilon)
 
 
 class BatchNorm(nn.Module):

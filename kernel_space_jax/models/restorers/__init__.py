@@ -16,12 +16,14 @@ from kernel_space_jax.models.restorers.compact import Compact
 from kernel_space_jax.models.restorers.deblurgan import DeblurGAN
 from kernel_space_jax.models.restorers.deblurgan_v2 import DeblurGANv2
 from kernel_space_jax.models.restorers.face import applied, initial
+from kernel_space_jax.models.restorers.maxim import MAXIM
 from kernel_space_jax.models.restorers.mimo_unet import MIMOUNet
 from kernel_space_jax.models.restorers.nafnet import NAFNet
 from kernel_space_jax.models.restorers.restormer import Restormer
 from kernel_space_jax.models.restorers.srn import SRN
 
 __all__ = [
+    "MAXIM",
     "NETWORKS",
     "PRESETS",
     "SRN",
@@ -42,6 +44,7 @@ NETWORKS: dict[str, type[nn.Module]] = {
     "compact": Compact,
     "deblurgan": DeblurGAN,
     "deblurgan_v2": DeblurGANv2,
+    "maxim": MAXIM,
     "nafnet": NAFNet,
     "srn": SRN,
     "restormer": Restormer,
@@ -66,6 +69,15 @@ PRESETS: dict[str, Preset] = {
     "deblurgan-v2-resnet": Preset(
         "deblurgan", {}, "DeblurGAN-v2's ResNet generator (Kupyn 2019)"
     ),
+    **{
+        f"maxim-{size}{stages}": Preset(
+            "maxim",
+            {"features": width, "stages": stages},
+            f"MAXIM-{stages}{size.upper()} (Tu 2022)",
+        )
+        for size, width in (("s", 32), ("m", 64))
+        for stages in (1, 2, 3)
+    },
     "nafnet-32": Preset("nafnet", {"width": 32}, "NAFNet of width 32 (Chen 2022)"),
     "nafnet-64": Preset("nafnet", {"width": 64}, "NAFNet of width 64 (Chen 2022)"),
     "srn-color": Preset(

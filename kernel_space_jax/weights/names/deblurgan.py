@@ -48,4 +48,9 @@ def _names(module: DeblurGAN) -> Names:
     return names | statistics(names)
 
 
-OFFICIAL = Official(mark="model.1.weight", infer=_infer, names=_names)
+OFFICIAL = Official(
+    mark="model.1.weight",
+    infer=_infer,
+    names=_names,
+    source="github.com/KupynOrest/DeblurGAN",
+)

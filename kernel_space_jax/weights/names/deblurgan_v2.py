@@ -71,4 +71,6 @@ OFFICIAL = Official(
     # The end of MobileNetV2, which the pyramid does not see.
     ignored=r"^fpn\.features\.1[678]\.",
     first_name=_first_name,
+    otherwise="deblurgan",
+    source="github.com/VITA-Group/DeblurGANv2",
 )

@@ -57,4 +57,9 @@ def _names(module: MIMOUNet) -> Names:
     return names
 
 
-OFFICIAL = Official(mark=MARK, infer=_infer, names=_names)
+OFFICIAL = Official(
+    mark=MARK,
+    infer=_infer,
+    names=_names,
+    source="github.com/chosj95/MIMO-UNet",
+)

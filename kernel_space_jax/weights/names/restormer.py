@@ -93,4 +93,5 @@ OFFICIAL = Official(
     infer=_infer,
     names=_names,
     layouts={"temperature": free(-1, 1, 1)},
+    source="github.com/swz30/Restormer, motion_deblurring.pth",
 )

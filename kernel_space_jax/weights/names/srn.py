@@ -40,4 +40,5 @@ OFFICIAL = Official(
     family="tensorflow",
     # The program's counter of steps has no other name.
     ignored=r"^Variable$",
+    source="github.com/jiangsutx/SRN-Deblur",
 )
