@@ -33,10 +33,15 @@ SMALL = {
     "restormer": {"width": 8, "blocks": (1, 2, 1, 1), "refinement": 1, "expansion": 2.5,
                   "heads": (2, 1, 4, 8), "use_bias": True, "norm": "bias-free"},
     "mimo_unet": {"width": 4, "blocks": 2},
+    "srn": {"width": 4, "blocks": 1},
+    "maxim": {"features": 4, "stages": 1, "depth": 2},
+    "deblurgan": {"width": 4, "blocks": 2},
+    "deblurgan_v2": {"width": 8, "pyramid": 4},
     "nafnet": {"width": 4, "encoder_blocks": (1, 2), "decoder_blocks": (2, 1)},
 }  # fmt: skip
 INPUTS = {
     "kernel_space": [(1, 256, 256, 3)] * 2,
+    "srn": [(1, 64, 64, 1)],
     "lpips": [(1, 64, 64, 3)] * 2,
     "kernel_prior": [(1, 64, 64, 5)],
     "image_prior": [(1, 64, 64, 6)],

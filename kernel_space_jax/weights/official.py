@@ -43,7 +43,7 @@ class Official:
     layouts: leaves that lie otherwise than the rules say, by the end of our path.
     source: where the authors' files are.
     first_name: of a key; files may hold one array under two, and the first one counts.
-    otherwise: the network whose checkpoints the paper has too, taken where `mark` is missing.
+    otherwise: the paper's other network, whose checkpoints have no `mark`.
     spared: leaves that a file for inference may lack, by our path; they are zero.
     """
 
