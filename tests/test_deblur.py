@@ -23,7 +23,6 @@ from kernel_space_jax.cli import app
 from kernel_space_jax.datasets import Record
 from kernel_space_jax.deblur import automatic
 from kernel_space_jax.deblur.field import believed, share_of_map
-from kernel_space_jax.deblur.view import prepare
 from kernel_space_jax.evaluation.methods import from_weights
 from kernel_space_jax.metrics import best_shift, psnr
 from kernel_space_jax.models.per_pixel.two_heads import TwoHeads
@@ -192,16 +191,44 @@ def test_two_kernels_are_not_taken_for_one(mapped):
     assert after > before
 
 
-def test_where_the_judge_is_unsure_the_halves_of_the_photo_decide(mapped, monkeypatch):
-    monkeypatch.setattr(automatic, "EVERYWHERE", 1.0)
-    photo = ks.read(SHAKEN).pixels
-    one = ks.deblur(photo)
-    assert one.kernel is not None
-    assert float(psnr(one.image[None], mapped.image[None])[0]) > 45
-    # Upside down one half has another blur, and both look like photos all the same.
-    half = photo.shape[1] // 2
-    both = np.concatenate([photo[:, :half], photo[::-1, half:]], 1)
-    assert automatic.likeness(prepare(both), one.kernel) < 0.8
+@pytest.mark.parametrize(
+    ("halves", "sharp", "taken"),
+    [
+        (False, False, "map"),
+        (False, True, "maxim"),
+        (True, True, "maxim"),
+        (True, False, "basis"),
+    ],
+)
+def test_auto_takes_the_way_that_fits(mapped, monkeypatch, halves, sharp, taken):
+    """A restorer that takes out all blur is better than map, one that does nothing not.
+
+    Where one half stands still there is no one kernel.
+    """
+    photo, truth = ks.read(SHAKEN).pixels, ks.read(SHARP).pixels
+    y = photo.copy()
+    if halves:
+        y[:, photo.shape[1] // 2 :] = truth[:, photo.shape[1] // 2 :]
+    answer = [ks.Deblurred(truth if sharp else y)]
+    monkeypatch.setattr(automatic, "named", lambda restorer: "maxim")
+    monkeypatch.setattr(automatic, "_restorer", lambda name: None)
+    monkeypatch.setattr(automatic, "deblur_by_network", lambda *_, **__: answer)
+    found = ks.deblur(y)
+    assert found.method == taken
+    if taken == "maxim":
+        np.testing.assert_array_equal(found.image, truth)
+
+
+def test_installed_weights_that_are_no_restorer(monkeypatch, tmp_path):
+    monkeypatch.setenv("KERNEL_SPACE_HOME", str(tmp_path))
+    photo = ks.read(SHAKEN).pixels[:64, :64]
+    with pytest.raises(ks.UserError, match="no weights are installed as 'maxin'"):
+        ks.deblur(photo, restorer="maxin")
+    place = weights.place("vgg19")
+    place.parent.mkdir()
+    place.write_bytes(weights.shipped()["judge"].read_bytes())
+    with pytest.raises(ks.UserError, match="of a Judge, which is no restorer"):
+        ks.deblur(photo, restorer="vgg19")
 
 
 def test_the_part_of_a_photo_that_has_the_last_kernel():

@@ -1,34 +1,47 @@
-"""One kernel for the whole photo, or one for each pixel (`auto`).
+"""One kernel for the whole photo, a restorer, or a kernel for each pixel (`auto`).
 
-`map` gives the best result where one kernel blurred the whole photo and `map` finds it;
-elsewhere it harms the photo. The judge, a network that compares kernels at each place,
-rates map's kernel among many others. Where it is the likeliest in most of the photo,
-`map` goes on. Where it is so in a part, the kernels of the photo's two halves decide.
-Otherwise, and where `map` finds no blur, `basis` finds a kernel for each pixel; it
-changes a sharp photo very little. The judge learned from colour photos, so grey photos
-are given to `map`.
+Each is right for other photos, and two measures tell which. The judge, a network that
+compares kernels at each place, rates map's kernel among many others: its share is the
+part of the photo where it is the likeliest. And where blur was taken out, edges are
+sparser: |grad x|_1 / |grad x|_2 falls.
+
+    map       map's share is above `SHARE`, and its edges sparser than the restorer's
+    restorer  its edges are sparser than the photo's by `SPARSER`
+    basis     otherwise; it changes a sharp photo very little
+
+Restorers are those that the user has installed; without one, the share alone decides.
+The judge learned from colour photos, so grey photos are given to `map`.
 """
 
-from itertools import combinations
+import jax.numpy as jnp
+import numpy as np
 
-from jax import Array
-
+from kernel_space_jax.deblur.by_network import deblur_by_network
 from kernel_space_jax.deblur.field import judged, share_of_map
+from kernel_space_jax.deblur.network import read_once
 from kernel_space_jax.deblur.per_pixel import deblur_per_pixel
 from kernel_space_jax.deblur.result import TILE, Deblurred
-from kernel_space_jax.deblur.uniform import deblur_uniform, kernel_of_middle, undo
+from kernel_space_jax.deblur.uniform import MAP_SIDE, deblur_uniform, undo
 from kernel_space_jax.deblur.view import View
-from kernel_space_jax.metrics import kernel_similarity
+from kernel_space_jax.errors import UserError, nearest
+from kernel_space_jax.models.restorers import NETWORKS
+from kernel_space_jax.solvers.uniform.residual_score import edges
 from kernel_space_jax.solvers.uniform.starts import QUICK
 from kernel_space_jax.tell import Tell, silent
-from kernel_space_jax.weights import Weights
+from kernel_space_jax.weights import Weights, installed
 
-# The share of a photo in which map's kernel is the likeliest of all. Chosen on few
-# photos, GoPro's among them (docs/history/measurements.md): its table is no proof.
-EVERYWHERE = 0.8
-# From this share on, the kernels of the two halves decide, if they are so alike.
-SOMEWHERE = 0.2
-ALIKE = 0.9
+# Chosen on 60 photos that we blurred: shakes, turned cameras, averages of a 240 fps
+# clip, moving objects, sharp ones (docs/history/measurements.md). Any share of 0.2 to
+# 0.3 and any difference of 0.01 to 0.05 does as well.
+SHARE, SPARSER = 0.25, 0.05
+
+# Which of several installed restorers is taken: the first, by the published scores on
+# GoPro. `BEST` asks for it, `NONE` for none.
+ORDER = (
+    *("nafnet-64", "nafnet", "restormer", "maxim-s3", "maxim", "mimo-unet-plus"),
+    *("mimo_unet", "mimo-unet", "maxim-s2", "srn-lstm", "srn", "srn-color"),
+)
+BEST, NONE = "best", "none"
 
 
 def deblur_automatically(
@@ -37,10 +50,11 @@ def deblur_automatically(
     network: Weights,
     kernel_size: int | None = None,
     preset: str = QUICK,
+    restorer: str = BEST,
     tile: int = TILE,
     tell: Tell = silent,
 ) -> Deblurred:
-    """The sharp image behind a photo, by `map` or by `basis`, as its `method` says.
+    """The sharp image behind a photo, found in the way that its `method` says.
 
     The weights are those of a Mender or a Judge. A `kernel_size` asks for one kernel.
     """
@@ -51,28 +65,53 @@ def deblur_automatically(
         return found._replace(method="map")
     field = judged(photo.middle(tile), network, preset, tell)
     h = field.kernels[0, -1]
-    if _is_everywhere(photo, h, share_of_map(field)):
+    likely = bool(h.max() < 1 and share_of_map(field) > SHARE)
+    name = named(restorer)
+    if name is not None:
+        middle, other = photo.middle(MAP_SIDE), _restorer(name)
+        (restored,) = deblur_by_network([middle], network=other, tile=tile, tell=tell)
+        if likely:
+            solved = undo(middle, h, tile=tile, tell=tell)
+            likely = spread(solved.image) < spread(restored.image)
+        if not likely and spread(restored.image) < spread(middle.y) - SPARSER:
+            if middle.size != photo.size:
+                (restored,) = deblur_by_network(
+                    [photo], network=other, tile=tile, tell=tell
+                )
+            return restored._replace(method=name)
+    if likely:
         return undo(photo, h, tile=tile, tell=tell)._replace(method="map")
     found = deblur_per_pixel(photo, network=network, first=field, tile=tile, tell=tell)
     return found._replace(method="basis")
 
 
-def _is_everywhere(photo: View, h: Array, share: Array) -> bool:
-    """Whether h (size, size), likeliest for a part of the photo, blurred all of it."""
-    if h.max() == 1:
-        return False
-    unsure = SOMEWHERE < share <= EVERYWHERE
-    return bool(share > EVERYWHERE or (unsure and likeness(photo, h) > ALIKE))
+def named(restorer: str) -> str | None:
+    """The name of the weights that are meant, None for none."""
+    there = installed()
+    if restorer == BEST:
+        return next((name for name in ORDER if name in there), None)
+    if restorer == NONE:
+        return None
+    if restorer not in there:
+        choices = [*there, BEST, NONE]
+        raise UserError(
+            f"no weights are installed as {restorer!r}{nearest(restorer, choices)}; "
+            f"choose one of {', '.join(choices)}"
+        )
+    return restorer
 
 
-def likeness(photo: View, h: Array) -> float:
-    """How alike h (size, size) and the kernels of the photo's halves are, from 0 to 1.
+def _restorer(name: str) -> Weights:
+    network = read_once(name)
+    if type(network.module) not in NETWORKS.values():
+        kind = type(network.module).__name__
+        raise UserError(
+            f"the weights installed as {name} are of a {kind}, which is no restorer; "
+            f"choose another restorer, or {NONE}"
+        )
+    return network
 
-    The least `kernel_similarity` of any two. The halves are left and right: above and
-    below photos differ, and a sky shows no kernel.
-    """
-    kernels = [h, *map(kernel_of_middle, photo.halves())]
-    return min(
-        float(kernel_similarity(one[None], other[None])[0])
-        for one, other in combinations(kernels, 2)
-    )
+
+def spread(x: np.ndarray) -> float:
+    """log |grad x|_1 / |grad x|_2 of the middle of an image (H, W, C)."""
+    return float(edges(jnp.asarray(x)[None])[0])

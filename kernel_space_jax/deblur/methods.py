@@ -8,12 +8,11 @@ is added by `METHODS[name] = Method(...)`. Each preset of the restorer networks
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from functools import cache, partial
+from functools import partial
 from numbers import Integral, Real
-from pathlib import Path
 from typing import Any
 
-from kernel_space_jax.deblur.automatic import deblur_automatically
+from kernel_space_jax.deblur.automatic import BEST, NONE, deblur_automatically, named
 from kernel_space_jax.deblur.by_network import check_preset, deblur_by_network
 from kernel_space_jax.deblur.by_search import (
     Watch,
@@ -22,6 +21,7 @@ from kernel_space_jax.deblur.by_search import (
     unwatched,
 )
 from kernel_space_jax.deblur.field import FINDERS
+from kernel_space_jax.deblur.network import read_once
 from kernel_space_jax.deblur.per_pixel import SOLVERS, deblur_per_pixel, find_solver
 from kernel_space_jax.deblur.result import TILE
 from kernel_space_jax.deblur.row import Method, Option, Shape
@@ -36,7 +36,7 @@ from kernel_space_jax.operators.camera import GAMMA
 from kernel_space_jax.solvers.search import presets
 from kernel_space_jax.solvers.search.blind_search import Nested
 from kernel_space_jax.solvers.uniform import starts
-from kernel_space_jax.weights import Weights, installed, known, load
+from kernel_space_jax.weights import Weights, installed
 
 DEFAULT = "auto"
 LEAST_GAMMA, MOST_GAMMA = 0.1, 10.0
@@ -87,6 +87,11 @@ def known_preset(preset: str, shape: Shape) -> None:
 def known_starts(preset: str, shape: Shape) -> None:
     """The name of a number of starts."""
     starts.find_preset(preset)
+
+
+def known_restorer(restorer: str, shape: Shape) -> None:
+    """The name of installed weights, or a word in its place."""
+    named(restorer)
 
 
 def of_vgg(vgg: Weights, shape: Shape) -> None:
@@ -157,6 +162,14 @@ STARTS = Option(
     check=known_starts,
     choices=tuple(starts.PRESETS),
 )
+RESTORER = Option(
+    "restorer",
+    str,
+    "The restorer that may do better: the name of installed weights (see the verb "
+    f"weights), {BEST} for the first of those that score best, or {NONE}.",
+    BEST,
+    check=known_restorer,
+)
 SEED = Option(
     "seed",
     int,
@@ -182,9 +195,9 @@ METHODS: dict[str, Method] = {
     for row in (
         Method(
             "auto",
-            "does as map if one kernel explains the whole photo, else as basis",
+            "takes map, an installed restorer or basis, whichever fits the photo",
             deblur_automatically,
-            ONE_KERNEL,
+            (*ONE_KERNEL, RESTORER),
             (Mender, Judge),
             "mender",
         ),
@@ -368,17 +381,6 @@ def at_hand(method: Method) -> str | None:
         return method.ships
     there = installed()
     return next((name for name in method.installed if name in there), None)
-
-
-def read_once(name: str) -> Weights:
-    """Weights that have a name, read and checked once a process."""
-    path = known()[name]
-    return _read(path, path.stat().st_mtime_ns)
-
-
-@cache
-def _read(path: Path, written: int) -> Weights:
-    return load(path)
 
 
 def _either(names: list[str]) -> str:

@@ -54,10 +54,6 @@ class View:
         top, left = (max(0, (n - side) // 2) for n in self.size)
         return View(self.y[top : top + side, left : left + side], self.gamma)
 
-    def halves(self) -> list["View"]:
-        """The left and the right half."""
-        return [View(half, self.gamma) for half in np.array_split(self.y, 2, axis=1)]
-
 
 def prepare(photo: Any, gamma: float | None = None) -> View:
     """The view of a photo, of any kind that `as_pixels` takes.

@@ -18,15 +18,12 @@ import numpy as np
 from kernel_space_jax import weights
 from kernel_space_jax.datasets import Record
 from kernel_space_jax.deblur import deblur
+from kernel_space_jax.deblur.automatic import BEST, NONE
+from kernel_space_jax.deblur.automatic import named as restorer_named
 from kernel_space_jax.deblur.by_network import deblur_by_network
 from kernel_space_jax.deblur.field import FINDERS
-from kernel_space_jax.deblur.methods import (
-    at_hand,
-    find_method,
-    network_of,
-    read_once,
-    table,
-)
+from kernel_space_jax.deblur.methods import at_hand, find_method, network_of, table
+from kernel_space_jax.deblur.network import read_once
 from kernel_space_jax.deblur.uniform import MAP_SIDE, undo
 from kernel_space_jax.deblur.view import prepare
 from kernel_space_jax.errors import UserError, unknown
@@ -208,6 +205,7 @@ def _in_one_pass(network: weights.Weights, record: Record) -> Restored:
 METHODS: dict[str, Callable[[Record], Restored]] = {
     "blurry": blurry,
     "known-kernel": known_kernel,
+    "auto-alone": partial(deblurred, "auto", restorer=NONE),
     "fitted-kernel": fitted_kernel,
     "known-code": known_code,
     "wiener": wiener,
@@ -242,15 +240,20 @@ def named(name: str) -> Method:
     """The method of a name."""
     made = known()
     if name in made:
-        return Method(name, name, made[name], keep=name != "blurry")
+        # Among the ways of auto may be an installed restorer.
+        used = restorer_named(BEST) if name.startswith("auto") else None
+        return Method(name, _identity(name, used), made[name], keep=name != "blurry")
     if name in table():
         row = find_method(name)
         network = network_of(row)  # a sentence where none are installed
-        digest = weights.read_header(at_hand(row) or "")["sha256"]
-        return Method(
-            name, f"{name} {digest}", partial(deblurred, name, network=network)
-        )
+        restore = partial(deblurred, name, network=network)
+        return Method(name, _identity(name, at_hand(row)), restore)
     raise unknown("method", name, [*made, *(row for row in table() if row not in made)])
+
+
+def _identity(name: str, used: str | None) -> str:
+    """The name, and the digest of installed weights that the method takes."""
+    return name if used is None else f"{name} {weights.read_header(used)['sha256']}"
 
 
 def chosen(names: Sequence[str], files: Sequence[Path]) -> list[Method]:

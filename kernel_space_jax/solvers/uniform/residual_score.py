@@ -50,6 +50,12 @@ def score_found(y: Array, found: Blind) -> Array:
 
 
 @jax.jit
+def edges(images: Array) -> Array:
+    """log (|grad x|_1 / |grad x|_2) of the middles of images (N, H, W, C): (N,)."""
+    return _edges(_middle(jnp.mean(images, -1)))
+
+
+@jax.jit
 def sharp_left(y: Array, found: Blind) -> Blind:
     """The kernels found, or no blur where y (N, H, W, C) is sharp."""
     middle = found.h.shape[-1] // 2
@@ -70,7 +76,12 @@ def _is_sharp(y: Array, h: Array, nothing: Array) -> Array:
 def _rough(y: Array, h: Array) -> Array:
     """The middle of the grey x of h, by a few steps: (N, h, w)."""
     x = restore(jnp.mean(y, -1, keepdims=True), h, rounds=1, steps=20)[..., 0]
-    reach = min(SCORED_BORDER, min(y.shape[1:3]) // 4)
+    return _middle(x)
+
+
+def _middle(x: Array) -> Array:
+    """Images (N, H, W) without their borders."""
+    reach = min(SCORED_BORDER, min(x.shape[1:3]) // 4)
     return x[:, reach:-reach, reach:-reach]
 
 
