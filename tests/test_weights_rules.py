@@ -31,6 +31,7 @@ SMALL = {
     "two_heads": {"width": 4, "basis": 3},
     "vgg19": {"widths": (2, 4, 6, 8, 10)},
     "nafnet": {"width": 4, "encoder_blocks": (1, 2), "decoder_blocks": (2, 1)},
+    "maxim": {"features": 4, "scales": 1, "blocks": (2, 3), "grids": (4, 1)},
 }  # fmt: skip
 INPUTS = {
     "kernel_space": [(1, 256, 256, 3)] * 2,

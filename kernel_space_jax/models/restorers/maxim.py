@@ -420,6 +420,13 @@ class Resized(Part):
         return Small(self.conv(self.features, 1, "Conv_0")(x), max(0, self.steps))
 
 
+class Before(NamedTuple):
+    """What a stage hands to the next: attended features, encoders + decoders."""
+
+    features: dict[int, Array]
+    coded: dict[int, Array]
+
+
 class MAXIM(Part):
     """Blurry y (N, H, W, 3) to sharp x of the same size; not clipped.
 
@@ -462,72 +469,97 @@ class MAXIM(Part):
             return [[_cut(x, y, padded, start) for x in found] for found in answers]
         return _cut(answers[-1][-1], y, padded, start)
 
-    def _stage(self, stage: int, y: Array, before: dict[str, list] | None):
+    def _stage(self, stage: int, y: Array, before: Before | None):
         """The stage's answers, smallest first, and what the next one takes."""
-        depth, last = len(self.blocks) - 1, stage == self.stages - 1
-        widths = [2**i * self.features for i in range(depth)]
-        at = lambda i: (self.blocks[i], self.grids[i])  # noqa: E731
-        plan = (self.groups, self.reduction)
         small = [y] + [_nearest(y, 2**i) for i in range(1, self.scales)]
-        name = lambda part, i: f"stage_{stage}_{part}_{i}"  # noqa: E731
+        seen = self._seen(stage, small, before)
+        encoded, x = self._encoded(stage, seen, before)
+        for i in range(self.bottlenecks):
+            middle = Bottleneck(
+                self.dtype, self.groups, self.reduction, *self._sides(-1),
+                name=f"stage_{stage}_global_block_{i}",
+            )  # fmt: skip
+            x = middle(x)
+        skips = self._skips(stage, encoded, x)
+        return self._decoded(stage, small, encoded, skips, x)
 
+    def _seen(self, stage: int, small: list[Array], before: Before | None):
+        """Features of y at each scale, gated by those of the stage before."""
         seen = []
-        for i in range(self.scales):
-            x = self.conv(widths[i], 3, name("input_conv", i))(small[i])
+        for i, y in enumerate(small):
+            width = 2**i * self.features
+            x = self.conv(width, 3, f"stage_{stage}_input_conv_{i}")(y)
             if before is not None:
                 fuse = CrossGate(
-                    self.dtype, widths[i], *at(i), name=name("input_fuse_sam", i)
-                )
-                x, _ = fuse([Small(x)], before["features"][i])
+                    self.dtype, width, *self._sides(i),
+                    name=f"stage_{stage}_input_fuse_sam_{i}",
+                )  # fmt: skip
+                x, _ = fuse([Small(x)], before.features[i])
             seen.append(x)
+        return seen
 
+    def _encoded(self, stage: int, seen: list[Array], before: Before | None):
+        """The encoders' features at each scale, and what the middle takes."""
         x, encoded = seen[0], []
-        for i in range(depth):
-            parts = [Small(x), *map(Small, seen[i : i + 1])]
+        for i in self._scales():
             block = Blocks(
-                self.dtype, widths[i], *plan, *at(i), True,
-                name=name("encoder_block", i),
+                self.dtype, 2**i * self.features, self.groups, self.reduction,
+                *self._sides(i), True, name=f"stage_{stage}_encoder_block_{i}",
             )  # fmt: skip
-            x, kept = block(parts, None if before is None else before["coded"][i])
+            parts = [Small(x), *map(Small, seen[i : i + 1])]
+            x, kept = block(parts, None if before is None else before.coded[i])
             encoded.append(kept)
-        for i in range(self.bottlenecks):
-            x = Bottleneck(self.dtype, *plan, *at(depth), name=name("global_block", i))(
-                x
-            )
+        return encoded, x
 
-        down, resized = range(depth - 1, -1, -1), 2 * stage * depth**2
-        skips, signal = dict[int, Array](), x
-        for i in down:
-            parts = []
-            for j in range(depth):
-                parts.append(self._resized(resized, widths[i], j - i)(encoded[j]))
-                resized += 1
+    def _skips(self, stage: int, encoded: list[Array], x: Array) -> list[Array]:
+        """Features of all encoders for each scale, smallest first, gated by x."""
+        depth, skips = len(encoded), []
+        for step, i in enumerate(reversed(self._scales())):
+            width, first = 2**i * self.features, (2 * stage * depth + step) * depth
+            parts = [
+                self._resized(first + j, width, j - i)(encoded[j]) for j in range(depth)
+            ]
             cross = CrossGate(
-                self.dtype, widths[i], *at(i), True, name=name("cross_gating_block", i)
-            )
-            skips[i], signal = cross(parts, signal)
+                self.dtype, width, *self._sides(i), True,
+                name=f"stage_{stage}_cross_gating_block_{i}",
+            )  # fmt: skip
+            gated, x = cross(parts, x)
+            skips.append(gated)
+        return skips
 
-        answers, features, coded = [], [x] * self.scales, [x] * depth
-        for i in down:
-            parts = []
-            for j in down:
-                parts.append(self._resized(resized, widths[i], j - i)(skips[j]))
-                resized += 1
-            decoder = Decoder(
-                self.dtype, widths[i], *plan, *at(i), name=name("decoder_block", i)
+    def _decoded(self, stage: int, small, encoded, skips, x: Array):
+        """The answers, smallest first, and what the next stage takes."""
+        depth, last = len(encoded), stage == self.stages - 1
+        answers, features, coded = [], {}, {}
+        for step, i in enumerate(reversed(self._scales())):
+            width, first = (
+                2**i * self.features,
+                ((2 * stage + 1) * depth + step) * depth,
             )
+            parts = [
+                self._resized(first + j, width, depth - 1 - j - i)(skips[j])
+                for j in range(depth)
+            ]
+            decoder = Decoder(
+                self.dtype, width, self.groups, self.reduction, *self._sides(i),
+                name=f"stage_{stage}_decoder_block_{i}",
+            )  # fmt: skip
             x = decoder(x, parts)
             coded[i] = encoded[i] + x
             if i < self.scales and last:
-                answer = self.conv(3, 3, name("output_conv", i))(x).astype(y.dtype)
-                answers.append(small[i] + answer)
+                answer = self.conv(3, 3, f"stage_{stage}_output_conv_{i}")(x)
+                answers.append(small[i] + answer.astype(small[i].dtype))
             elif i < self.scales:
-                attend = Supervised(
-                    self.dtype, name=name("supervised_attention_module", i)
-                )
-                features[i], answer = attend(x, small[i])
+                name = f"stage_{stage}_supervised_attention_module_{i}"
+                features[i], answer = Supervised(self.dtype, name=name)(x, small[i])
                 answers.append(answer)
-        return answers, {"features": features, "coded": coded}
+        return answers, Before(features, coded)
+
+    def _scales(self) -> range:
+        return range(len(self.blocks) - 1)
+
+    def _sides(self, scale: int) -> tuple[int, int]:
+        return self.blocks[scale], self.grids[scale]
 
     def _resized(self, index: int, features: int, steps: int) -> Resized:
         return Resized(self.dtype, features, steps, name=f"UpSampleRatio_{index}")
