@@ -5,6 +5,7 @@ import io
 import json
 import re
 import tarfile
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -17,7 +18,13 @@ from goldens.det_flax import det_flax_params
 
 from kernel_space_jax import UserError, weights
 from kernel_space_jax.losses.pixel import charbonnier
-from kernel_space_jax.models.layers import downsample_bilinear, upsample_bilinear
+from kernel_space_jax.models.layers import (
+    downsample_bilinear,
+    over_far,
+    over_near,
+    places,
+    upsample_bilinear,
+)
 from kernel_space_jax.models.restorers import PRESETS, initial, restorer
 from kernel_space_jax.models.restorers.maxim import MAXIM
 
@@ -132,8 +139,9 @@ TINY = MAXIM(
 @pytest.fixture(scope="module")
 def tiny():
     """x of y by one scale, whose sides must be multiples of 8."""
-    variables = initial(TINY, jax.random.key(0))
-    return lambda y, **options: TINY.clone(**options).apply(variables, y)
+    variables = jax.jit(partial(initial, TINY))(jax.random.key(0))
+    run = lambda y, dtype=None: TINY.clone(dtype=dtype).apply(variables, y)  # noqa: E731
+    return jax.jit(run, static_argnames="dtype")
 
 
 def noise(*size):
@@ -147,7 +155,7 @@ def published(y):
     return np.pad(y, ((0, 0), *[(n, n) for n in spare], (0, 0)), "reflect"), spare
 
 
-@pytest.mark.parametrize("size", [(13, 22), (3, 2), (1, 9), (16, 8)])
+@pytest.mark.parametrize("size", [(13, 22), (1, 9)])
 def test_any_size_is_padded_as_published(tiny, size):
     y = noise(2, *size)
     x = tiny(y)
@@ -166,11 +174,25 @@ def test_a_batch_is_its_images(tiny):
         assert largest_difference(both[index : index + 1], alone) < 1e-5
 
 
-def test_strips_change_nothing(tiny, monkeypatch):
-    y = noise(1, 32, 48)
-    whole = tiny(y)
-    monkeypatch.setattr("kernel_space_jax.models.layers.places.STRIP", 2 * 48 * 4)
-    assert largest_difference(tiny(y), whole) < 1e-5
+@pytest.mark.parametrize("over", [over_far, over_near])
+def test_strips_change_nothing(over, monkeypatch):
+    """Neither the answer nor its gradient."""
+    x, g = noise(2, 32, 48), noise(2, 32, 48)
+    w = jax.random.normal(jax.random.key(0), (16, 16))
+
+    def mixed(x, w):
+        mix = lambda sets: jnp.tanh(jnp.einsum("ntmc,ts->nsmc", sets, w))  # noqa: E731
+        return over(mix, x, 4)
+
+    def found():
+        y, back = jax.vjp(mixed, x, w)
+        return y, *back(g)
+
+    whole = found()
+    monkeypatch.setattr(places, "STRIP", x.size // 4)
+    assert "scan" in str(jax.make_jaxpr(mixed)(x, w))
+    for strips, wanted in zip(found(), whole, strict=True):
+        assert relative_error(strips, wanted) < 1e-5
 
 
 def test_half_precision(tiny):

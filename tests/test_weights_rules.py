@@ -39,6 +39,7 @@ SMALL = {
     "deblurgan": {"width": 4, "blocks": 2},
     "deblurgan_v2": {"width": 8, "pyramid": 4},
     "nafnet": {"width": 4, "encoder_blocks": (1, 2), "decoder_blocks": (2, 1)},
+    "maxim": {"features": 4, "scales": 1, "blocks": (2, 3), "grids": (4, 1)},
 }  # fmt: skip
 INPUTS = {
     "kernel_space": [(1, 256, 256, 3)] * 2,

@@ -11,7 +11,6 @@ in the cache; elsewhere over all sets at once.
 from collections.abc import Callable
 
 import jax
-import jax.numpy as jnp
 from jax import Array, lax
 
 # Numbers of a strip of the image: four bytes each, and a function makes a few of them.
@@ -63,11 +62,12 @@ def _in_strips(run: Function, x: Array, axis: int) -> Array:
     if strip == rows:
         return run(x)
 
-    def one(first: Array) -> Array:
+    def step(i: Array, y: Array) -> Array:
         # The barrier keeps the strip from being cut out anew wherever it is read.
-        part = lax.dynamic_slice_in_dim(x, first, strip, axis)
-        return run(lax.optimization_barrier(part))
+        part = lax.dynamic_slice_in_dim(x, i * strip, strip, axis)
+        found = run(lax.optimization_barrier(part))
+        return lax.dynamic_update_slice_in_dim(y, found, i * strip, axis)
 
-    y = lax.map(one, jnp.arange(0, rows, strip))
-    y = jnp.moveaxis(y, 0, axis)
-    return y.reshape(*y.shape[:axis], rows, *y.shape[axis + 2 :])
+    one = jax.eval_shape(run, lax.slice_in_dim(x, 0, strip, axis=axis))
+    y = lax.empty((*x.shape[:-1], one.shape[-1]), one.dtype)
+    return lax.fori_loop(0, rows // strip, step, y)
