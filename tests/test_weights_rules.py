@@ -34,8 +34,6 @@ SMALL = {
                   "heads": (2, 1, 4, 8), "use_bias": True, "norm": "bias-free"},
     "mimo_unet": {"width": 4, "blocks": 2},
     "srn": {"width": 4, "blocks": 1},
-    "maxim": {"features": 8, "stages": 2, "groups": 1, "bottlenecks": 1, "scales": 1,
-              "reduction": 1, "blocks": (2, 2), "grids": (2, 4)},
     "deblurgan": {"width": 4, "blocks": 2},
     "deblurgan_v2": {"width": 8, "pyramid": 4},
     "nafnet": {"width": 4, "encoder_blocks": (1, 2), "decoder_blocks": (2, 1)},
