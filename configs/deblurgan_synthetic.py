@@ -18,11 +18,11 @@ def get_config() -> Config:
     config.model.dropout = 0.0
     config.model.losses = {"l1": 1.0}
     config.data.crop = 96
-    config.data.kernel_size = 9
+    config.data.kernel_size = 15
     config.data.noise = 0.005
     config.data.validation_size = 16
     config.batch_size = 4
-    config.steps = 600
+    config.steps = 2000
     config.learning_rate = 1e-3
     config.schedule = "cosine"
     config.ema = 0.99

@@ -30,7 +30,6 @@ FEW_PIXELS = 256
 # Patches of up to this many numbers (a first layer's 3x3x3) are gathered for one
 # matrix product: a convolution of so few channels is bound by memory.
 NARROW = 64
-FEW_FEATURES = 16
 
 
 def convolve(x: Array, w: Array, stride: int = 1, pad: int = 0) -> Array:
@@ -207,11 +206,10 @@ def _sliding(x: Array, w: Array, pads: tuple) -> Array:
         x = jnp.pad(x, ((0, 0), *pads, (0, 0)))
         patches = jnp.concatenate(_shifts(x, (kh, kw), 1, (rows, columns)), -1)
         return jnp.tensordot(patches, w.reshape(-1, features), 1)
-    if features < FEW_FEATURES:
-        return _xla(x, w, 1, pads)
     # One more row and column than asked, then cropped: XLA hands convolutions with
     # equal padding on both sides to a library two to five times slower than its own
-    # kernel when there are many features, and the spare pixel keeps this one out.
+    # kernel with many features, twenty times with three, and the spare pixel keeps
+    # this one out.
     wider = tuple((low, high + 1) for low, high in pads)
     return _xla(x, w, 1, wider)[:, :rows, :columns]
 
