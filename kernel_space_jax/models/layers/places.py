@@ -20,7 +20,7 @@ Function = Callable[[Array], Array]
 
 
 def over_far(f: Function, x: Array, side: int) -> Array:
-    """f of the far sets of x (N, H, W, C), each by itself, put back: (N, H, W, C')."""
+    """f of the far sets of x (N, H, W, C), each by itself, put back."""
     n, h, w, c = x.shape
     rows, columns = h // side, w // side
 
@@ -29,15 +29,14 @@ def over_far(f: Function, x: Array, side: int) -> Array:
         shape = (n, side, strip.shape[2], side, columns)
         sets = strip.reshape(*shape, c).swapaxes(2, 3)
         y = f(sets.reshape(n, side**2, -1, c))
-        y = y.reshape(n, side, side, -1, columns, y.shape[-1]).swapaxes(2, 3)
-        return y.reshape(*strip.shape[:-1], y.shape[-1])
+        y = y.reshape(n, side, side, -1, columns, c).swapaxes(2, 3)
+        return y.reshape(strip.shape)
 
-    y = _in_strips(run, x.reshape(n, side, rows, w, c), 2)
-    return y.reshape(n, h, w, y.shape[-1])
+    return _in_strips(run, x.reshape(n, side, rows, w, c), 2).reshape(x.shape)
 
 
 def over_near(f: Function, x: Array, side: int) -> Array:
-    """f of the near sets of x (N, H, W, C), each by itself, put back: (N, H, W, C')."""
+    """f of the near sets of x (N, H, W, C), each by itself, put back."""
     n, h, w, c = x.shape
     rows, columns = h // side, w // side
 
@@ -45,11 +44,10 @@ def over_near(f: Function, x: Array, side: int) -> Array:
         """Of (N, some rows, side, W, C)."""
         sets = strip.reshape(n, -1, side, columns, side, c).transpose(0, 2, 4, 1, 3, 5)
         y = f(sets.reshape(n, side**2, -1, c))
-        y = y.reshape(n, side, side, -1, columns, y.shape[-1])
-        return y.transpose(0, 3, 1, 4, 2, 5).reshape(*strip.shape[:-1], y.shape[-1])
+        y = y.reshape(n, side, side, -1, columns, c)
+        return y.transpose(0, 3, 1, 4, 2, 5).reshape(strip.shape)
 
-    y = _in_strips(run, x.reshape(n, rows, side, w, c), 1)
-    return y.reshape(n, h, w, y.shape[-1])
+    return _in_strips(run, x.reshape(n, rows, side, w, c), 1).reshape(x.shape)
 
 
 def _in_strips(run: Function, x: Array, axis: int) -> Array:
@@ -68,6 +66,6 @@ def _in_strips(run: Function, x: Array, axis: int) -> Array:
         found = run(lax.optimization_barrier(part))
         return lax.dynamic_update_slice_in_dim(y, found, i * strip, axis)
 
-    one = jax.eval_shape(run, lax.slice_in_dim(x, 0, strip, axis=axis))
-    y = lax.empty((*x.shape[:-1], one.shape[-1]), one.dtype)
-    return lax.fori_loop(0, rows // strip, step, y)
+    # What x holds is overwritten. An empty image would do, but XLA on CPU makes those
+    # of all layers before the first layer runs.
+    return lax.fori_loop(0, rows // strip, step, x)
