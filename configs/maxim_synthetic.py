@@ -24,12 +24,12 @@ def get_config() -> Config:
     config.data.noise = 0.005
     config.data.validation_size = 16
     config.batch_size = 8
-    config.steps = 600
+    config.steps = 1500
     config.learning_rate = 2e-3
     config.schedule = "cosine"
     config.schedule_options.alpha = 1e-4
     config.ema = 0.99
     config.log_every = 20
-    config.evaluate_every = 150
-    config.checkpoint_every = 150
+    config.evaluate_every = 300
+    config.checkpoint_every = 300
     return config
