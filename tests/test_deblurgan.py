@@ -144,7 +144,6 @@ def test_the_trunk_has_two_names(mobile):
     [
         ("deblurgan", {"blocks": 9}, {}, "the weights say blocks=3, not 9"),
         ("deblurgan", {"statistics": "batch"}, {}, "is none of image, running"),
-        ("deblurgan_v2", {}, {}, "have no 'fpn.lateral4.weight'"),
         ("nafnet", {}, {}, "have no 'intro.weight'"),
         ("deblurgan", {}, {"model.99.weight": np.ones(3)}, "no use for"),
         (
@@ -159,6 +158,15 @@ def test_other_weights_are_refused(arch, options, change, says):
     sd = Golden("deblurganv2_resnetgen_ngf8").weights() | change
     with pytest.raises(UserError, match=says):
         from_torch(arch, sd, **options)
+
+
+def test_the_second_paper_has_both_generators():
+    sd = Golden("deblurganv2_resnetgen_ngf8").weights()
+    as_second, as_first = (from_torch(a, sd) for a in ("deblurgan_v2", "deblurgan"))
+    assert as_second.module == as_first.module
+    sd = Golden("nafnet_w8").weights()
+    with pytest.raises(UserError, match="the weights have no 'model.1.weight'"):
+        from_torch("deblurgan_v2", sd)
 
 
 def test_statistics_that_a_file_has_not_are_refused():

@@ -80,7 +80,7 @@ def expect(says, call, *arguments, **options):
 def test_state_dicts_that_do_not_fit(state_dict):
     convert = weights.from_torch
     expect(
-        "no architecture 'unet' .did you mean 'nafnet'.*; choose one of",
+        "no architecture 'unet' .did you mean 'mimo_unet'.*; choose one of",
         convert,
         "unet",
         {},
