@@ -95,10 +95,8 @@ def mobile():
 
 def test_version_2_mobilenet_agrees(mobile):
     golden = Golden(MOBILE.format("eval"))
-    module, variables = from_torch(
-        "deblurgan-v2-mobilenet", mobile, statistics="running"
-    )
-    assert module == restorer("deblurgan-v2-mobilenet", statistics="running")
+    module, variables = from_torch("deblurgan-v2-mobile", mobile, statistics="running")
+    assert module == restorer("deblurgan-v2-mobile", statistics="running")
     x = run(module, variables, golden.image("in/x"))
     assert largest_difference(x, golden.image("out/y")) < FORWARD
 
@@ -106,7 +104,7 @@ def test_version_2_mobilenet_agrees(mobile):
 def test_version_2_mobilenet_agrees_by_the_image(mobile):
     """16 pixels make the coarsest statistics: the record is itself 6e-5 from exact."""
     golden = Golden(MOBILE.format("train"))
-    module, variables = from_torch("deblurgan-v2-mobilenet", mobile)
+    module, variables = from_torch("deblurgan-v2-mobile", mobile)
     assert variables.keys() == {"params"}
     x = run(module, variables, golden.image("in/x"))
     assert largest_difference(x, golden.image("out/y")) < 2e-4

@@ -63,7 +63,7 @@ class Preset(NamedTuple):
 PRESETS: dict[str, Preset] = {
     "compact": Preset("compact", {}, "a small U-Net of this project"),
     "deblurgan": Preset("deblurgan", {}, "DeblurGAN's generator (Kupyn 2018)"),
-    "deblurgan-v2-mobilenet": Preset(
+    "deblurgan-v2-mobile": Preset(
         "deblurgan_v2", {}, "DeblurGAN-v2's FPN-MobileNet (Kupyn 2019)"
     ),
     "deblurgan-v2-resnet": Preset(
