@@ -30,7 +30,7 @@ from kernel_space_jax.errors import UserError, nearest, unknown
 from kernel_space_jax.models.kernel_space import KernelSpace
 from kernel_space_jax.models.per_pixel.judge import Judge
 from kernel_space_jax.models.per_pixel.mender import Mender
-from kernel_space_jax.models.restorers import NETWORKS, PRESETS
+from kernel_space_jax.models.restorers import NETWORKS, PRESETS, names_of
 from kernel_space_jax.models.vgg import VGG19
 from kernel_space_jax.operators.camera import GAMMA
 from kernel_space_jax.solvers.search import presets
@@ -281,7 +281,7 @@ def table() -> dict[str, Method]:
             name,
             f"a {name} network of any size",
             networks=(kind,),
-            installed=(name, *(n for n, p in PRESETS.items() if p.network == name)),
+            installed=tuple(names_of(name)),
         )
         for name, kind in NETWORKS.items()
     }

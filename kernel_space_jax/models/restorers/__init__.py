@@ -36,6 +36,7 @@ __all__ = [
     "Restormer",
     "applied",
     "initial",
+    "names_of",
     "restorer",
 ]
 
@@ -101,6 +102,13 @@ PRESETS: dict[str, Preset] = {
         "mimo_unet", {"blocks": 20, "dropout": 0.1}, "MIMO-UNet+ (Cho 2021)"
     ),
 }
+
+
+def names_of(network: str) -> list[str]:
+    """What weights of a network may be called: its own name, and its presets, largest
+    first."""
+    of_it = [name for name, preset in PRESETS.items() if preset.network == network]
+    return [*dict.fromkeys([network, *reversed(of_it)])]
 
 
 def restorer(name: str, **options: Any) -> nn.Module:
