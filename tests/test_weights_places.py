@@ -7,7 +7,9 @@ from golden import Golden
 
 import kernel_space_jax as ks
 from kernel_space_jax import weights
+from kernel_space_jax.deblur import automatic
 from kernel_space_jax.evaluation import methods
+from kernel_space_jax.models import restorers
 
 
 @pytest.fixture
@@ -42,8 +44,21 @@ def test_a_method_finds_installed_weights(home, checkpoint, tmp_path):
     np.testing.assert_array_equal(found, named)
     with pytest.raises(ks.UserError, match="nafnet-32 has"):
         ks.deblur(y, "nafnet-32")
-    row = methods.named("nafnet")
-    assert row.identity.split()[1] == weights.read_header("nafnet")["sha256"]
+    # Scores of a method are kept by its weights; auto may use them too.
+    digest = weights.read_header("nafnet")["sha256"]
+    for name in ("nafnet", "auto", "auto-balanced"):
+        assert methods.named(name).identity == f"{name} {digest}"
+    assert methods.named("auto-alone").identity == "auto-alone"
+
+
+def test_auto_takes_any_installed_restorer(home):
+    assert set(automatic.ORDER) == restorers.NETWORKS.keys()
+    folder = weights.place("").parent
+    folder.mkdir(parents=True)
+    assert automatic.named("best") is None
+    for name in ("compact", "nafnet-32", "nafnet-64"):
+        (folder / f"{name}.safetensors").touch()
+        assert automatic.named("best") == name
 
 
 def test_weights_are_listed(home, checkpoint):

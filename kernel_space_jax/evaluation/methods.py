@@ -240,15 +240,21 @@ def named(name: str) -> Method:
     """The method of a name."""
     made = known()
     if name in made:
-        # Among the ways of auto may be an installed restorer.
-        used = restorer_named(BEST) if name.startswith("auto") else None
-        return Method(name, _identity(name, used), made[name], keep=name != "blurry")
+        identity = _identity(name, _restorer_of(made[name]))
+        return Method(name, identity, made[name], keep=name != "blurry")
     if name in table():
         row = find_method(name)
         network = network_of(row)  # a sentence where none are installed
         restore = partial(deblurred, name, network=network)
         return Method(name, _identity(name, at_hand(row)), restore)
     raise unknown("method", name, [*made, *(row for row in table() if row not in made)])
+
+
+def _restorer_of(restore: Callable[[Record], Restored]) -> str | None:
+    """The installed restorer that is among the ways of `auto`."""
+    if not isinstance(restore, partial) or restore.args != ("auto",):
+        return None
+    return restorer_named(restore.keywords.get("restorer", BEST))
 
 
 def _identity(name: str, used: str | None) -> str:
