@@ -74,9 +74,13 @@ def test_every_answer_agrees(small):
     assert_agree(golden, stages, "64x32")
 
 
-# In float64 the recorded gradients are up to 1.1e-3 of the largest entry off, ours
-# 3e-4: a norm of four channels loses what it divides by.
-GRADIENTS = 1.5e-3
+# A norm of four channels loses what it divides by: these recorded gradients are further
+# than 1e-3 from float64.
+ROUNDED = {
+    "stage_0_decoder_block_0/UNetEncoderBlock_0/SplitHeadMultiAxisGmlpLayer_0/"
+    "GridGmlpLayer/GridGatingUnit/Dense_0/kernel",
+    "stage_1_cross_gating_block_1/SplitHeadMultiAxisGating_y/in_project/bias",
+}
 
 
 @pytest.mark.slow
@@ -89,7 +93,9 @@ def test_gradients_agree(small):
         return charbonnier(stages[-1][-1], target) / target.size, stages
 
     run = jax.jit(jax.value_and_grad(loss_fn, has_aux=True))
-    (loss, stages), gradient = run(variables)
+    with jax.enable_x64(True):
+        exact, y, target = jax.tree.map(jnp.float64, (variables, y, target))
+        (loss, stages), gradient = run(exact)
     assert_agree(golden, stages, "64x64")
     assert abs(loss / golden["out/charbonnier"] - 1) < 1e-5
     ours = weights.to_tensors(module, gradient)
@@ -99,7 +105,8 @@ def test_gradients_agree(small):
     assert len(wanted) == 25
     for key, value in wanted.items():
         if value.any():
-            assert relative_error(ours[key], value) < GRADIENTS, key
+            allowed = 1.2e-3 if key in ROUNDED else 1e-3
+            assert relative_error(ours[key], value) < allowed, key
 
 
 @pytest.mark.slow
