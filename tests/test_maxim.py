@@ -74,13 +74,12 @@ def test_every_answer_agrees(small):
     assert_agree(golden, stages, "64x32")
 
 
-# A norm of four channels loses what it divides by: these recorded gradients are further
-# than 1e-3 from float64.
-ROUNDED = {
+# A norm of four channels loses what it divides by: this recorded gradient is 1.1e-3 from
+# that of float64.
+ROUNDED = (
     "stage_0_decoder_block_0/UNetEncoderBlock_0/SplitHeadMultiAxisGmlpLayer_0/"
-    "GridGmlpLayer/GridGatingUnit/Dense_0/kernel",
-    "stage_1_cross_gating_block_1/SplitHeadMultiAxisGating_y/in_project/bias",
-}
+    "GridGmlpLayer/GridGatingUnit/Dense_0/kernel"
+)
 
 
 @pytest.mark.slow
@@ -105,7 +104,7 @@ def test_gradients_agree(small):
     assert len(wanted) == 25
     for key, value in wanted.items():
         if value.any():
-            allowed = 1.2e-3 if key in ROUNDED else 1e-3
+            allowed = 1.2e-3 if key == ROUNDED else 1e-3
             assert relative_error(ours[key], value) < allowed, key
 
 
