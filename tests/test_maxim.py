@@ -74,8 +74,8 @@ def test_every_answer_agrees(small):
     assert_agree(golden, stages, "64x32")
 
 
-# A norm of four channels loses what it divides by: this recorded gradient is 1.1e-3 from
-# that of float64.
+# A norm of four channels loses what it divides by: this recorded gradient is 1.1e-3
+# from that of float64.
 ROUNDED = (
     "stage_0_decoder_block_0/UNetEncoderBlock_0/SplitHeadMultiAxisGmlpLayer_0/"
     "GridGmlpLayer/GridGatingUnit/Dense_0/kernel"
