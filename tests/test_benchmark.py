@@ -86,12 +86,20 @@ def test_kernel_space(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("preset", "width"), [("nafnet-32", 2), ("restormer", 8), ("mimo-unet-plus", 4)]
+    ("preset", "width", "size"),
+    [
+        ("nafnet-32", 2, "50x37"),
+        ("restormer", 8, "50x37"),
+        ("mimo-unet-plus", 4, "50x37"),
+        # The rivals of these two do not pad.
+        ("deblurgan", 4, "52x36"),
+        ("deblurgan-v2-mobile", 4, "64x32"),
+    ],
 )
-def test_restorers(tmp_path, preset, width):
+def test_restorers(tmp_path, preset, width, size):
     """Ours and the rival agree in every pixel and gradient before they are timed."""
     pytest.importorskip("torch")
-    arguments = f"--preset {preset} --width {width} --shallow --size 50x37 --rounds 1"
+    arguments = f"--preset {preset} --width {width} --shallow --size {size} --rounds 1"
     found, output = figures(tmp_path, "restorers", *arguments.split())
     forward, step = found["rows"].values()
     assert forward["difference"] < 1e-5

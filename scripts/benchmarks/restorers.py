@@ -32,7 +32,8 @@ from benchmarks.common import (
 from jax import Array
 
 from kernel_space_jax import weights
-from kernel_space_jax.models.restorers import PRESETS, restorer
+from kernel_space_jax.models.restorers import PRESETS, initial, restorer
+from kernel_space_jax.models.restorers.face import face_of
 
 # The networks of `models.restorers` that have a rival in PyTorch: its file and class
 # here, and the options of ours that it takes.
@@ -44,12 +45,25 @@ TWINS = {
         ("width", "blocks", "refinement", "heads", "expansion"),
     ),
     "mimo_unet": ("torch_mimo_unet:MIMOUNet", ("width", "blocks")),
+    "deblurgan": (
+        "torch_deblurgan:DeblurGAN",
+        (
+            *("width", "blocks", "convolutions", "dropout"),
+            *("residual", "norm", "statistics"),
+        ),
+    ),
+    "deblurgan_v2": (
+        "torch_deblurgan_v2:FPNMobileNet",
+        ("width", "pyramid", "statistics"),
+    ),
 }
 # What --shallow leaves of them.
 SHALLOW: dict[str, dict[str, Any]] = {
     "nafnet": {"encoder_blocks": (1, 1, 1, 1)},
     "restormer": {"blocks": (1, 0, 0, 1), "refinement": 0},
     "mimo_unet": {"blocks": 1},
+    "deblurgan": {"blocks": 1},
+    "deblurgan_v2": {"pyramid": 8},
 }
 SIZES = ["256x256", "1280x720"]
 # Larger ones take minutes a photo of the second size.
@@ -59,20 +73,22 @@ SLOW = ("restormer", "mimo-unet-plus")
 # Training takes crops of up to this many pixels; whole photos would fill the memory.
 CROP = 256 * 256
 RATE = 1e-4
-OUTPUTS, GRADIENTS = 1e-4, 1e-3
+OUTPUTS, GRADIENTS, ROUNDING = 1e-4, 1e-3, 1e-3
 
 
-def _rival(module: nn.Module, variables: dict[str, Any]) -> Any:
-    """The network in PyTorch, with the same weights."""
+def rival(module: nn.Module, variables: dict[str, Any]) -> Any:
+    """The network in PyTorch, with the same weights, as it restores."""
     import torch
 
-    rival, fields = TWINS[weights.network_name(module)]
-    file, _, name = rival.partition(":")
+    place, fields = TWINS[weights.network_name(module)]
+    file, _, name = place.partition(":")
     build = getattr(import_module(f"benchmarks.{file}"), name)
     model = build(**{field: getattr(module, field) for field in fields})
     tensors = weights.to_torch(module, variables)
-    model.load_state_dict({k: torch.tensor(v) for k, v in tensors.items()})
-    return model
+    # How many batches a norm has seen; no weight of ours.
+    counts = {k: v for k, v in model.state_dict().items() if k.endswith("_tracked")}
+    model.load_state_dict(counts | {k: torch.tensor(v) for k, v in tensors.items()})
+    return model.eval()
 
 
 def _weights(module: nn.Module) -> dict[str, Any]:
@@ -80,8 +96,7 @@ def _weights(module: nn.Module) -> dict[str, Any]:
 
     They are as large as PyTorch's: twice that, and networks without norms overflow.
     """
-    image = jax.ShapeDtypeStruct((1, 64, 64, 3), jnp.float32)
-    shapes: Any = jax.eval_shape(module.init, jax.random.key(0), image)
+    shapes: Any = jax.eval_shape(partial(initial, module), jax.random.key(0))
     random = np.random.default_rng(0)
 
     def drawn(leaf: jax.ShapeDtypeStruct) -> Array:
@@ -181,11 +196,16 @@ def _step(
 
 def _gradient_difference(ours: dict[str, np.ndarray], model: Any) -> float:
     """The largest difference of a leaf, relative to its largest entry."""
-    return max(
-        float(np.abs(ours[name] - wanted).max() / np.abs(wanted).max())
+    leaves = {
+        name: leaf.grad.cpu().numpy()
         for name, leaf in model.named_parameters()
         if leaf.grad is not None
-        for wanted in [leaf.grad.cpu().numpy()]
+    }
+    # A bias before a norm has no gradient but for rounding, which may differ.
+    least = ROUNDING * max(np.abs(leaf).max() for leaf in leaves.values())
+    return max(
+        float(np.abs(ours[name] - leaf).max() / max(np.abs(leaf).max(), least))
+        for name, leaf in leaves.items()
     )
 
 
@@ -251,11 +271,12 @@ def restorers(
         less = SHALLOW[PRESETS[name].network] if shallow else {}
         module = restorer(name, **own, **less)
         variables = _weights(module)
-        entrants = module, variables, _rival(module, variables)
+        entrants = module, variables, rival(module, variables)
         usual = SIZES if name in LARGE else SIZES[:1]
         for size in sizes or usual:
             shape = _pixels(size)
-            pair = random.random((2, batch, *shape, 3), np.float32)
+            y, x = random.random((2, batch, *shape, 3), np.float32)
+            pair = [np.asarray(face_of(module).into(image)) for image in (y, x)]
             parts = {"forward": partial(_forward, *entrants, pair[0, :1])}
             if math.prod(shape) <= CROP:
                 parts["training step"] = partial(_step, *entrants, *pair)

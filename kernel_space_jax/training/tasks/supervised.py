@@ -108,7 +108,7 @@ class SupervisedTask:
     def evaluate(
         self, state: Player, batch: Batch, key: Array, frozen: Frozen
     ) -> Metrics:
-        x, y = batch["sharp"], batch["blurry"]
+        x, y = _photos(batch)
         found = self._restored(state, y)
         return {
             "psnr": psnr(found, x),
@@ -120,7 +120,7 @@ class SupervisedTask:
     def pictures(
         self, state: Player, batch: Batch, key: Array, frozen: Frozen
     ) -> dict[str, Array]:
-        x, y = batch["sharp"], batch["blurry"]
+        x, y = _photos(batch)
         return {"blurry y": y, "restored": self._restored(state, y), "sharp x": x}
 
     def networks(self, state: Player) -> dict[str, Weights]:
@@ -135,7 +135,7 @@ class SupervisedTask:
     def _loss(
         self, params: Params, statistics: Statistics, batch: Batch, keys: Array
     ) -> tuple[Array, tuple[Metrics, Statistics]]:
-        x, y = batch["sharp"], batch["blurry"]
+        x, y = _photos(batch)
         found, statistics = self._every(params, statistics, y, keys)
         total = jnp.zeros(())
         for answer in found:
@@ -168,6 +168,11 @@ class SupervisedTask:
             # Of all devices of a `pmap`, which keep the same ones.
             changed = jax.lax.pmean(changed, self.descent.axis)
         return jax.tree.leaves(answers), dict(changed)
+
+
+def _photos(batch: Batch) -> tuple[Array, Array]:
+    """x and y as photos: a scene has x brighter than white where y is clipped."""
+    return jnp.clip(batch["sharp"], 0, 1), batch["blurry"]
 
 
 def _parted(variables: dict[str, Any]) -> tuple[Params, Statistics]:
