@@ -74,9 +74,12 @@ def _ar_members(data: bytes) -> Iterator[tuple[str, bytes]]:
     while at < len(data):
         header = data[at : at + 60]
         size = int(header[48:58])
-        yield header[:16].decode().rstrip(" /"), data[at + 60 : at + 60 + size]
+        at += 60
+        if at + size > len(data):
+            raise EOFError("it ends too early")
+        yield header[:16].decode().rstrip(" /"), data[at : at + size]
         # Members begin at even places.
-        at += 60 + size + size % 2
+        at += size + size % 2
 
 
 def _tar_files(
@@ -148,9 +151,11 @@ def stanzas(text: str, folder: str = "") -> list[Stanza]:
         fields = _fields(block)
         if {"files", "copyright", "license"} <= fields.keys():
             globs = tuple(folder + glob for glob in fields["files"].split())
-            author = "; ".join(line.strip() for line in fields["copyright"].split("\n"))
+            # Without addresses.
+            authors = re.sub(r"\s*<[^<>]*>\S*", "", fields["copyright"]).split("\n")
+            author = "; ".join(line.strip() for line in authors if line.strip())
             licence = fields["license"].split("\n")[0]
-            found.append(Stanza(globs, author.strip("; "), licence.strip()))
+            found.append(Stanza(globs, author, licence.strip()))
     return found
 
 

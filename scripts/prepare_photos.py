@@ -28,8 +28,8 @@ from kernel_space_jax.errors import UserError
 FREE = (
     "CC0-1.0",
     "public-domain",
-    *(f"CC-BY-{version}" for version in ("2.0", "2.5", "3.0", "4.0")),
-    *(f"CC-BY-SA-{version}" for version in ("2.0", "2.5", "3.0", "4.0")),
+    *(f"CC-BY-{number}" for number in ("2.0", "2.5", "3.0", "4.0")),
+    *(f"CC-BY-SA-{number}" for number in ("2.0", "2.5", "3.0", "4.0")),
     "GFDL",
     *("GPL-2", "GPL-2+", "GPL-3", "GPL-3+"),
     *("LGPL-2.1", "LGPL-2.1+", "LGPL-3", "LGPL-3+"),
@@ -62,8 +62,8 @@ def named(template: str, names: str) -> tuple[str, ...]:
     return tuple(template.format(name) for name in names.split())
 
 
-def wallpaper(name: str, author: str) -> Stanza:
-    return Stanza((f"{name}/contents/images/*.jpg",), author, "LGPL-3")
+def wallpapers(names: str, author: str) -> Stanza:
+    return Stanza(named("{}/contents/images/*.jpg", names), author, "LGPL-3")
 
 
 PACKAGES = {
@@ -81,16 +81,12 @@ PACKAGES = {
         photos=(
             "erase/resource/*.webp",
             *named("explore_{}/resource/*.webp", "farm_animals monuments"),
-            *named("explore_{}/resource/*.webp", "world_animals world_music"),
+            *named("explore_world_{}/resource/*.webp", "animals music"),
         ),
-        unfit=(
-            *named("*/france/{}.webp", "rocamadour"),
-            *named("*/india/{}.webp", "mysorePalace rangGhar"),
-            *named("*/usa/{}.webp", "castillodeSanMarcos georgeWashingtonBirthplace"),
-            *named("*/egypt/{}.webp", "redPyramid"),
-            *named("*/world_animals/*/{}.webp", "jaguar narwhal panda"),
-            *named("*/music/{}.webp", "africa japan mexico"),
-            "erase/resource/dolphin.webp",
+        unfit=named(
+            "*/{}.webp",
+            "africa castillodeSanMarcos dolphin georgeWashingtonBirthplace jaguar japan"
+            " mexico mysorePalace narwhal panda rangGhar redPyramid rocamadour",
         ),
     ),
     "lomiri-wallpapers-16.04": Package(
@@ -139,13 +135,10 @@ PACKAGES = {
     "plasma-workspace-wallpapers": Package(
         "usr/share/wallpapers/",
         own=(
-            wallpaper("ColorfulCups", "Dmitri Popov"),
-            wallpaper("EveningGlow", "Ian Hex"),
-            wallpaper("FallenLeaf", "Martin Klapetek"),
-            wallpaper("Kite", "Risto Saukonpää"),
-            wallpaper("OneStandsOut", "Risto Saukonpää"),
-            wallpaper("Path", "Risto Saukonpää"),
-            wallpaper("summer_1am", "Risto Saukonpää"),
+            wallpapers("ColorfulCups", "Dmitri Popov"),
+            wallpapers("EveningGlow", "Ian Hex"),
+            wallpapers("FallenLeaf", "Martin Klapetek"),
+            wallpapers("Kite OneStandsOut Path summer_1am", "Risto Saukonpää"),
         ),
     ),
     "tuxpaint-data": Package(
@@ -196,7 +189,7 @@ def main(
     for photo in kept:
         pixels = photo.pixels.astype(np.float32) / 255
         ks.write(output / photo.name, ks.Photo(pixels))
-    with (output / "credits.csv").open("w", newline="") as file:
+    with (output / "credits.csv").open("w", newline="", encoding="utf-8") as file:
         table = csv.writer(file)
         table.writerow(["file", "source", "original path", "author", "licence"])
         table.writerows(photo[:5] for photo in kept)
@@ -234,9 +227,9 @@ def photographs(
         if not matches(inside, listed) or matches(inside, package.unfit):
             left_out["not on the list of sharp photographs"] += 1
             continue
-        of_it = [s for s in credits if matches(package.source + inside, s.files)]
+        matching = [s for s in credits if matches(package.source + inside, s.files)]
         # The last one counts.
-        licence = free_licence(of_it[-1].licence) if of_it else None
+        licence = free_licence(matching[-1].licence) if matching else None
         if licence is None:
             left_out["no free licence"] += 1
             continue
@@ -245,7 +238,7 @@ def photographs(
             left_out[flaw] += 1
             continue
         stem = f"{archive.name}/{Path(inside).with_suffix('')}".replace("/", "_")
-        small, author = shorten(pixels, longest), of_it[-1].author
+        small, author = shorten(pixels, longest), matching[-1].author
         photo = Found(f"{stem}.png", source, path, author, licence, small, pixels.size)
         found.append(photo)
     return found
@@ -256,7 +249,7 @@ def copyrights(archive: Archive, package: Package) -> list[Stanza]:
     found = []
     for path, data in archive.files.items():
         inside = path.partition(package.folder)[2]
-        if inside.endswith("/README"):
+        if Path(inside).name == "README":
             folder = package.source + inside.removesuffix("README")
             found += stanzas(data.decode(), folder)
     if found:
