@@ -3,9 +3,9 @@
     apt-get download gcompris-qt-data mate-backgrounds
     python scripts/prepare_photos.py *.deb -o photos
 
-PACKAGES names the photographs: somebody looked at each, and left out drawings, renders
-and what is not sharp. `credits.csv` names authors and licences. scikit-image's photos
-are added. The script needs no network.
+PACKAGES names the photographs. They were looked at one by one; drawings, renders and
+photos that are not sharp are not in it. `credits.csv` names authors and licences.
+scikit-image's photos are added. The script needs no network.
 """
 
 import csv
@@ -215,8 +215,8 @@ def photographs(
     package, found = PACKAGES.get(archive.name), []
     if package is None:
         raise UserError(
-            f"nobody has looked at the images of {archive.name}; give some of "
-            f"{', '.join(PACKAGES)}."
+            f"the script has no list of the photographs in {archive.name}; give some "
+            f"of {', '.join(PACKAGES)}."
         )
     listed = (*package.photos, *(glob for row in package.own for glob in row.files))
     credits = package.own or copyrights(archive, package)

@@ -208,7 +208,7 @@ def test_refusals(tmp_path, monkeypatch, capsys):
     for deb, says in (
         (text, "is not a .deb file; give"),
         (cut, "is damaged .*; download"),
-        (unknown, "nobody has looked at the images of unknown; give some of .*mate"),
+        (unknown, "no list of the photographs in unknown; give some of .*mate"),
         (tmp_path / "mate-backgrounds.deb", "no machine-readable copyright .*; leave"),
         (zstd, "is compressed with zstd, .*; take"),
     ):
