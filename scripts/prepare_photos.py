@@ -214,9 +214,10 @@ def photographs(
     """Those that may be taken; `left_out` counts the other images by the reason."""
     package, found = PACKAGES.get(archive.name), []
     if package is None:
+        debian = ", ".join(name for name in PACKAGES if name != "scikit-image")
         raise UserError(
             f"the script has no list of the photographs in {archive.name}; give some "
-            f"of {', '.join(PACKAGES)}."
+            f"of {debian}."
         )
     listed = (*package.photos, *(glob for row in package.own for glob in row.files))
     credits = package.own or copyrights(archive, package)
