@@ -275,11 +275,11 @@ def restorers(
         usual = SIZES if name in LARGE else SIZES[:1]
         for size in sizes or usual:
             shape = _pixels(size)
-            y, x = random.random((2, batch, *shape, 3), np.float32)
-            pair = [np.asarray(face_of(module).into(image)) for image in (y, x)]
-            parts = {"forward": partial(_forward, *entrants, pair[0, :1])}
+            pair = random.random((2, batch, *shape, 3), np.float32)
+            y, x = (np.asarray(face_of(module).into(image)) for image in pair)
+            parts = {"forward": partial(_forward, *entrants, y[:1])}
             if math.prod(shape) <= CROP:
-                parts["training step"] = partial(_step, *entrants, *pair)
+                parts["training step"] = partial(_step, *entrants, y, x)
             for part, prepare in parts.items():
                 calls, seconds, gigabytes, difference = prepare()
                 allowed = OUTPUTS if part == "forward" else GRADIENTS
