@@ -53,18 +53,20 @@ score --data pairs:data/gopro --protocol aligned --method blurry \
 mkdir -p data/kodak-as-is
 ln -sfn ../kodak24 data/kodak-as-is/sharp
 ln -sfn ../kodak24 data/kodak-as-is/blurry
-default() {
-  score "$@" --method map --method basis --method maxim-s3 --method auto-alone \
-    --method auto
-}
+default() { score "$@" --method maxim-s3 --method auto-alone --method auto; }
 default --data pairs:data/gopro --protocol aligned --method blurry \
   -o runs/gopro-auto --title "GoPro, 11 training pairs, deblur by default"
 default --data kohler:data/kohler --protocol kohler-proxy --method blurry \
   -o runs/kohler-auto --title "Köhler, proxy, deblur by default"
 default --data images:data/kodak24 --protocol shaken --method blurry \
-  -o runs/shaken-auto --title "Shaken, 8 Kodak images, deblur by default"
+  -o runs/shaken-auto --title "Shaken, 8 Kodak images, deblur by default" \
+  --method map --method basis
 default --data images:data/bsds500 --protocol turned --limit 20 --method blurry \
-  -o runs/turned-auto --title "Turned cameras, 20 BSDS images, deblur by default"
+  -o runs/turned-auto --title "Turned cameras, 20 BSDS images, deblur by default" \
+  --method map --method basis
+default --data images:data/bsds500 --protocol non-blind --limit 20 --method blurry \
+  -o runs/blind-auto --title "Per-pixel blur, 20 BSDS images, deblur by default" \
+  --method map --method basis
 default --data pairs:data/kodak-as-is \
   -o runs/sharp-auto --title "Sharp, 8 Kodak images, deblur by default"
 for set in bsds500 kodak24; do
@@ -73,9 +75,9 @@ for set in bsds500 kodak24; do
     --method richardson-lucy --method half-quadratic \
     -o "runs/non-blind-$set" --title "Known per-pixel blur, $set"
 done
-default --data images:data/bsds500 --protocol non-blind --limit 20 --method blurry \
-  --weights judge --weights two-heads --method map-local --method half-quadratic \
-  -o runs/blind-bsds500 --title "Per-pixel blur that was found, bsds500"
+score --data images:data/bsds500 --protocol non-blind --limit 20 --method blurry \
+  --weights mender --weights judge --weights two-heads --method map --method map-local \
+  --method half-quadratic -o runs/blind-bsds500 --title "Per-pixel blur that was found, bsds500"
 score --data images:data/kodak24 --method blurry --method known-kernel \
   --sweep noise,kernel-length,jpeg,gamma --limit 4 \
   -o runs/sweep --title "Sweep, 4 Kodak images"
