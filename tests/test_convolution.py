@@ -64,6 +64,25 @@ def test_values_and_gradients_are_those_of_xla(case):
 
 
 @pytest.mark.parametrize("case", CASES)
+def test_the_gradient_of_a_gradient_is_that_of_xla(case):
+    """As of a gradient penalty: of the norm of dy/dx with respect to w and x."""
+    height, width, channels, features, k, stride, pad = case
+    keys = jax.random.split(jax.random.key(0), 2)
+    x = jax.random.normal(keys[0], (2, height, width, channels))
+    w = jax.random.normal(keys[1], (k, k, channels, features))
+
+    def penalty(convolve, x, w):
+        total = lambda x: jnp.sum(jnp.sin(convolve(x, w, stride, pad)))
+        return jnp.linalg.norm(jax.grad(total)(x))
+
+    derive = jax.jit(jax.grad(penalty, (1, 2)), static_argnums=0)
+    expected = derive(stock, x, w)
+    tolerance = 1e-4 if k == 5 else 3e-5
+    for a, e in zip(derive(convolution.convolve, x, w), expected, strict=True):
+        assert relative_error(a, e) < tolerance
+
+
+@pytest.mark.parametrize("case", CASES)
 def test_transposed_is_the_adjoint_with_the_adjoints_gradients(case):
     height, width, channels, features, k, stride, pad = case
     keys = jax.random.split(jax.random.key(1), 4)
