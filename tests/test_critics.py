@@ -226,12 +226,12 @@ def test_spectral_norm_is_that_of_pytorch():
     expected = {k: p.grad.numpy() for k, p in theirs.named_parameters()}
     for key, value in to_torch(module, {"params": grads}).items():
         assert relative_error(value, expected[key]) < 1e-3, key
-    # The vectors that both moved, and what the network is by them afterwards.
+    # The vectors that both moved, and what the network is by them.
     moved = {"params": params, **changed}
     for key, value in to_torch(module, moved).items():
         np.testing.assert_allclose(value, theirs.state_dict()[key], atol=1e-6)
     later = theirs["model"].eval()(torch.tensor(x).permute(0, 3, 1, 2)).detach()
-    answers = run(module, moved, x)
+    answers = run(*from_torch("patchgan", theirs.state_dict()), x)
     assert largest_difference(answers, later.permute(0, 2, 3, 1)) < FORWARD
 
 

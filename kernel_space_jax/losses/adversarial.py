@@ -25,7 +25,7 @@ from jax.typing import ArrayLike
 
 from kernel_space_jax.losses.pools import Recent, recent, recent_mean, remember
 
-Critic = Callable[[Array], Array]  # images (N, H, W, C) -> answers (N, ...)
+Critic = Callable[[Array], Any]  # images (N, H, W, C) -> answers (N, ...)
 Patches = Literal["mean", "sum"]
 
 # What keeps the gradient of a norm finite at 0.
