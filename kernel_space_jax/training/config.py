@@ -44,6 +44,9 @@ TASKS = {
     "judge": Row("kernel_space_jax.training.tasks.judge"),
     "mender": Row("kernel_space_jax.training.tasks.mender"),
     "supervised": Row("kernel_space_jax.training.tasks.supervised"),
+    "adversarial": Row("kernel_space_jax.training.tasks.adversarial"),
+    "cycle": Row("kernel_space_jax.training.tasks.cycle"),
+    "dual": Row("kernel_space_jax.training.tasks.dual"),
     "restorer": Row(
         "kernel_space_jax.training.tasks.supervised", {"network": "compact"}
     ),
