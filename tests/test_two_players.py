@@ -189,6 +189,17 @@ def test_a_loss_through_vgg_is_given_its_weights(tmp_path):
     assert jnp.isfinite(stepper(build_task(config))(state, batch)[1]["content"])
 
 
+def test_a_batch_in_parts_is_the_batch():
+    config = tiny(critic_updates=2)
+    config.model.losses, config.model.dropout = {"l1": 20.0}, 0.5
+    said = []
+    for config.accumulate in (1, 2):
+        task = build_task(config)
+        state, metrics = stepper(task)(start(task), pairs())
+        said.append((metrics, state["critic"].params, state["restorer"].params))
+    close(*said, atol=1e-6)
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """The work directory of four steps, with pools."""

@@ -170,6 +170,16 @@ def test_dualgan_is_plain_arithmetic():
     close(state["generators"].params, hand.generators.params, atol=1e-6)
 
 
+def test_a_batch_in_parts_is_the_batch():
+    config = tiny(pool=3)
+    said = []
+    for config.accumulate in (1, 2):
+        task = build_task(config)
+        state, metrics = stepper(task)(start(task), unpaired(0))
+        said.append((metrics, state["critics"].params, state["generators"].params))
+    close(*said, atol=1e-6)
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     """The work directory of four steps, in which pools of three images fill."""
