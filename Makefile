@@ -16,9 +16,8 @@ demo: $(STAMP)
 	$(MAKE) --no-print-directory --jobs=2 demo-deblur demo-transfer
 
 demo-deblur:
-	$(BIN)/kernel-space deblur demo/photos/coffee.png demo/photos/astronaut.png \
-	  demo/photos/clock.png data/samples/moving_blurry.png \
-	  -o demo/deblurred --sheet --overwrite
+	$(BIN)/kernel-space deblur demo/photos/astronaut.png demo/photos/coffee.png \
+	  demo/photos/rocket.png -o demo/deblurred --sheet --overwrite
 
 demo-transfer:
 	$(BIN)/kernel-space transfer --sharp data/samples/leaves_sharp.png \

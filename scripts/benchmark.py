@@ -48,7 +48,7 @@ SHOWN = (
     "restorers",
     "srn",
     "restorers --preset mimo-unet-plus",
-    "restorers --preset restormer --rounds 1",
+    "restorers --preset restormer --size 128x128 --rounds 1",
     "maxim",
     "kernel-space",
     "train",

@@ -1,7 +1,7 @@
 """Draws y = F(x, k) with photos: each photo, what `deblur` makes of it, its kernels.
 
     python scripts/draw_equation.py demo/photos/astronaut.png demo/photos/coffee.png \\
-        -o docs/pictures/equation.jpg
+        demo/photos/rocket.png -o docs/pictures/equation.jpg
 
 Photos of `scripts/prepare_demo.py` get the credits of the file beside them.
 """

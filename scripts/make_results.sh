@@ -46,15 +46,29 @@ score --data levin:data/levin09 --protocol levin-transfer --method blurry \
 score --data kohler:data/kohler --protocol kohler-proxy --method blurry \
   --method map --method map-balanced --method map-local \
   --results skimage-unsharp=outside/kohler -o runs/kohler --title "Köhler, proxy"
-score --data kohler:data/kohler --protocol kohler-proxy --method blurry \
-  --method map --method auto -o runs/kohler-auto \
-  --title "Köhler, proxy, deblur by default"
 score --data pairs:data/gopro --protocol aligned --method blurry \
   --method map --method map-local --results skimage-unsharp=outside/gopro \
   -o runs/gopro-aligned --title "GoPro, 11 training pairs, aligned"
-score --data pairs:data/gopro --protocol aligned --method blurry --weights mender \
-  --method auto -o runs/gopro-mender \
-  --title "GoPro, 11 training pairs, kernels found for each pixel"
+# MAXIM is installed as the README says. `auto-alone` is auto without it.
+mkdir -p data/kodak-as-is
+ln -sfn ../kodak24 data/kodak-as-is/sharp
+ln -sfn ../kodak24 data/kodak-as-is/blurry
+default() { score "$@" --method maxim-s3 --method auto-alone --method auto; }
+default --data pairs:data/gopro --protocol aligned --method blurry \
+  -o runs/gopro-auto --title "GoPro, 11 training pairs, deblur by default"
+default --data kohler:data/kohler --protocol kohler-proxy --method blurry \
+  -o runs/kohler-auto --title "Köhler, proxy, deblur by default"
+default --data images:data/kodak24 --protocol shaken --method blurry \
+  -o runs/shaken-auto --title "Shaken, 8 Kodak images, deblur by default" \
+  --method map --method basis
+default --data images:data/bsds500 --protocol turned --limit 20 --method blurry \
+  -o runs/turned-auto --title "Turned cameras, 20 BSDS images, deblur by default" \
+  --method map --method basis
+default --data images:data/bsds500 --protocol non-blind --limit 20 --method blurry \
+  -o runs/blind-auto --title "Per-pixel blur, 20 BSDS images, deblur by default" \
+  --method map --method basis
+default --data pairs:data/kodak-as-is \
+  -o runs/sharp-auto --title "Sharp, 8 Kodak images, deblur by default"
 for set in bsds500 kodak24; do
   score --data "images:data/$set" --protocol non-blind --limit 20 \
     --method blurry --method wiener --method known-kernel --method published-rl \
@@ -62,7 +76,7 @@ for set in bsds500 kodak24; do
     -o "runs/non-blind-$set" --title "Known per-pixel blur, $set"
 done
 score --data images:data/bsds500 --protocol non-blind --limit 20 --method blurry \
-  --weights mender --weights judge --weights two-heads --method auto --method map --method map-local \
+  --weights mender --weights judge --weights two-heads --method map --method map-local \
   --method half-quadratic -o runs/blind-bsds500 --title "Per-pixel blur that was found, bsds500"
 score --data images:data/kodak24 --method blurry --method known-kernel \
   --sweep noise,kernel-length,jpeg,gamma --limit 4 \

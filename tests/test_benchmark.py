@@ -86,18 +86,27 @@ def test_kernel_space(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("preset", "width"), [("nafnet-32", 2), ("restormer", 8), ("mimo-unet-plus", 4)]
+    ("preset", "width", "size", "allowed"),
+    [
+        ("nafnet-32", 2, "50x37", 1e-5),
+        ("restormer", 8, "50x37", 1e-5),
+        ("mimo-unet-plus", 4, "50x37", 1e-5),
+        # The rivals of these two do not pad, and their norms divide by little.
+        ("deblurgan", 4, "64x64", 1e-4),
+        ("deblurgan-v2-mobile", 4, "128x128", 1e-4),
+    ],
 )
-def test_restorers(tmp_path, preset, width):
+def test_restorers(tmp_path, preset, width, size, allowed):
     """Ours and the rival agree in every pixel and gradient before they are timed."""
     pytest.importorskip("torch")
-    arguments = f"--preset {preset} --width {width} --shallow --size 50x37 --rounds 1"
+    arguments = f"--preset {preset} --width {width} --shallow --size {size} --rounds 1"
     found, output = figures(tmp_path, "restorers", *arguments.split())
     forward, step = found["rows"].values()
-    assert forward["difference"] < 1e-5
-    assert step["difference"] < 1e-4
+    assert forward["difference"] < allowed
+    assert step["difference"] < 10 * allowed
+    # PyTorch's gradients of an instance norm are wrong in one of its two layouts.
+    assert len(forward["ms"]) == 3 and len(step["ms"]) in (2, 3)
     for row in (forward, step):
-        assert len(row["ms"]) == 3
         assert positive([*row["ms"].values(), row["ratio"], row["program_gb"]])
         assert f"{row['ratio']:.2f}" in output
 

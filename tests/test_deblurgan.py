@@ -243,22 +243,21 @@ def test_it_is_trained_with_its_statistics(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("name", "options", "gradients"),
+    ("network", "options", "gradients"),
     [
-        ("torch_deblurgan", {"width": 4, "blocks": 2, "dropout": 0.0}, True),
+        ("deblurgan", {"width": 4, "blocks": 2, "dropout": 0.0}, True),
         (
-            "torch_deblurgan",
+            "deblurgan",
             {"width": 4, "blocks": 1, "norm": "batch", "statistics": "running"},
             False,
         ),
-        ("torch_deblurgan_v2", {"width": 4, "pyramid": 8}, False),
+        ("deblurgan_v2", {"width": 4, "pyramid": 8}, False),
     ],
 )
-def test_the_rival_in_pytorch_agrees(name, options, gradients):
+def test_the_rival_in_pytorch_agrees(network, options, gradients):
     torch = pytest.importorskip("torch")
     sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
-    rival = import_module(f"benchmarks.{name}").rival
-    network = name.removeprefix("torch_")
+    rival = import_module("benchmarks.restorers").rival
     module = restorer(network, **options)
     variables = first(module)
     model = rival(module, variables)

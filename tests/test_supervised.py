@@ -90,6 +90,21 @@ def test_every_answer_is_asked_for_and_statistics_move(batch):
     assert (scores["psnr"] > scores["psnr_of_blurry"]).all()
 
 
+def test_a_restorer_answers_with_a_photo(batch):
+    """Where a camera clips, the truth is white, not the light behind it."""
+    config = defaults("supervised", network="pyramid")
+    task = build_task(config)
+    state = jax.jit(task.init)(jax.random.key(0, impl="rbg"))
+    seen = []
+    for x in (2 * batch["sharp"], jnp.minimum(2 * batch["sharp"], 1)):
+        example, key = batch | {"sharp": x}, jax.random.key(1)
+        _, metrics = jax.jit(task.step)(state, example, key, task.frozen)
+        scores = task.evaluate(state, example, key, task.frozen)
+        seen.append([metrics["loss"], scores["psnr"][0], scores["psnr_of_blurry"][0]])
+    assert (2 * batch["sharp"]).max() > 1
+    np.testing.assert_array_equal(*seen)
+
+
 def test_the_config_has_the_keywords_of_its_network():
     config = defaults("supervised", network="nafnet-32")
     assert config.model.width == 32 and config.model.encoder_blocks == (1, 1, 1, 28)

@@ -30,6 +30,11 @@ SIDE = 256
 Make = Callable[..., nn.Module]  # a name of a table and keywords -> the network
 
 
+def photos(pairs: Batch) -> tuple[Array, Array]:
+    """x and y as photos: a scene has x brighter than white where y is clipped."""
+    return jnp.clip(pairs["sharp"], 0, 1), pairs["blurry"]
+
+
 def keywords(module: nn.Module) -> Config:
     """The options of a network, as keys of a config."""
     return ConfigDict({name: getattr(module, name) for name in stated(module)})
@@ -109,7 +114,7 @@ class Restorer(Learner):
 
     def scores(self, variables: dict[str, Any], pairs: Batch) -> Metrics:
         """What the restored images score (N,), and what they must beat."""
-        x, y = pairs["sharp"], pairs["blurry"]
+        x, y = photos(pairs)
         found = self.restored(variables, y)
         return {
             "psnr": psnr(found, x),
@@ -119,7 +124,7 @@ class Restorer(Learner):
 
     def pictures(self, variables: dict[str, Any], pairs: Batch) -> dict[str, Array]:
         """Both images of pairs, and the restored one between them."""
-        x, y = pairs["sharp"], pairs["blurry"]
+        x, y = photos(pairs)
         return {"blurry y": y, "restored": self.restored(variables, y), "sharp x": x}
 
 

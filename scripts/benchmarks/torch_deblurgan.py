@@ -6,38 +6,10 @@ carry the names of published checkpoints.
 """
 
 from collections.abc import Callable
-from typing import Any
 
-import torch
 from torch import Tensor, nn
 
-from kernel_space_jax.models.restorers.deblurgan import DeblurGAN as Ours
-from kernel_space_jax.weights import to_torch
-
 Layer = Callable[[int], nn.Module]
-
-
-def rival(module: Ours, variables: dict[str, Any]) -> nn.Module:
-    """The network in PyTorch, with the same weights, ready to restore."""
-    batch, tracked = module.norm == "batch", module.statistics == "running"
-    norm = lambda width: nn.InstanceNorm2d(
-        width, affine=batch, track_running_stats=tracked
-    )
-    model = DeblurGAN(
-        module.width,
-        module.blocks,
-        module.convolutions,
-        module.dropout,
-        module.residual,
-        norm,
-        bias=not batch,
-    )
-    tensors = to_torch(module, variables)
-    counters = {k: v for k, v in model.state_dict().items() if k.endswith("_tracked")}
-    model.load_state_dict(
-        counters | {key: torch.tensor(value) for key, value in tensors.items()}
-    )
-    return model.eval()
 
 
 class _Block(nn.Module):
@@ -69,26 +41,31 @@ class DeblurGAN(nn.Module):
         convolutions: int,
         dropout: float,
         residual: bool,
-        norm: Layer,
-        bias: bool,
+        norm: str,
+        statistics: str,
     ):
         super().__init__()
         self.residual = residual
+        affine, tracked = norm == "batch", statistics == "running"
+        bias = not affine
+        layer = lambda width: nn.InstanceNorm2d(
+            width, affine=affine, track_running_stats=tracked
+        )
         layers: list[nn.Module] = [nn.ReflectionPad2d(3)]
-        layers += [nn.Conv2d(3, width, 7, bias=bias), norm(width), nn.ReLU(True)]
+        layers += [nn.Conv2d(3, width, 7, bias=bias), layer(width), nn.ReLU(True)]
         for _ in range(2):
             down = nn.Conv2d(width, 2 * width, 3, stride=2, padding=1, bias=bias)
             width *= 2
-            layers += [down, norm(width), nn.ReLU(True)]
+            layers += [down, layer(width), nn.ReLU(True)]
         layers += [
-            _Block(width, convolutions, dropout, norm, bias) for _ in range(blocks)
+            _Block(width, convolutions, dropout, layer, bias) for _ in range(blocks)
         ]
         for _ in range(2):
             up = nn.ConvTranspose2d(
                 width, width // 2, 3, stride=2, padding=1, output_padding=1, bias=bias
             )
             width //= 2
-            layers += [up, norm(width), nn.ReLU(True)]
+            layers += [up, layer(width), nn.ReLU(True)]
         layers += [nn.ReflectionPad2d(3), nn.Conv2d(width, 3, 7), nn.Tanh()]
         self.model = nn.Sequential(*layers)
 

@@ -6,14 +6,9 @@ that are multiples of 32. Parameters carry the names of published checkpoints; t
 ends where the pyramid stops looking.
 """
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-
-from kernel_space_jax.models.restorers.deblurgan_v2 import DeblurGANv2 as Ours
-from kernel_space_jax.weights import to_torch
 
 # Of each block of the trunk: the channels that it gives, and its stride.
 BLOCKS = (
@@ -22,17 +17,6 @@ BLOCKS = (
     *((160, 2), (160, 1)),
 )
 SEEN = (1, 3, 6, 10, 15)
-
-
-def rival(module: Ours, variables: dict[str, Any]) -> nn.Module:
-    """The network in PyTorch, with the same weights, ready to restore."""
-    model = FPNMobileNet(module.width, module.pyramid, module.statistics == "running")
-    tensors = to_torch(module, variables)
-    counters = {k: v for k, v in model.state_dict().items() if k.endswith("_tracked")}
-    model.load_state_dict(
-        counters | {key: torch.tensor(value) for key, value in tensors.items()}
-    )
-    return model.eval()
 
 
 class _Norm(nn.BatchNorm2d):
@@ -117,8 +101,9 @@ class _Head(nn.Module):
 class FPNMobileNet(nn.Module):
     """Blurry y (N, 3, H, W) in [-1, 1] to sharp x."""
 
-    def __init__(self, width: int, pyramid: int, tracked: bool):
+    def __init__(self, width: int, pyramid: int, statistics: str):
         super().__init__()
+        tracked = statistics == "running"
         self.fpn = _Pyramid(pyramid, width, tracked)
         for scale in range(1, 5):
             self.add_module(f"head{scale}", _Head(pyramid, width))

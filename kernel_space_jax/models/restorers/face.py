@@ -43,7 +43,7 @@ SIDE = 64
 
 def initial(module: nn.Module, key: Array) -> Any:
     """A restorer's first variables, which belong to photos of any size."""
-    return module.init(key, _face(module).into(jnp.zeros((1, SIDE, SIDE, 3))))
+    return module.init(key, face_of(module).into(jnp.zeros((1, SIDE, SIDE, 3))))
 
 
 def applied(
@@ -54,7 +54,7 @@ def applied(
     Others and more are what `module.apply` takes. With `every` it is all that the
     network gives, with `mutable` that and what has changed.
     """
-    face = _face(module)
+    face = face_of(module)
     answer = module.apply(variables, face.into(y), *others, **more)
     if "mutable" in more:
         found, changed = answer
@@ -62,5 +62,6 @@ def applied(
     return jax.tree.map(face.out, answer)
 
 
-def _face(module: nn.Module) -> Face:
+def face_of(module: nn.Module) -> Face:
+    """What a restorer takes and gives."""
     return getattr(module, "face", PLAIN)

@@ -42,6 +42,7 @@ from kernel_space_jax.training.networks import (
     Restorer,
     keywords,
     made,
+    photos,
 )
 from kernel_space_jax.training.players import Descent, Params, Player, Statistics
 from kernel_space_jax.training.task import (
@@ -178,7 +179,7 @@ class AdversarialTask:
     def _critic_loss(
         self, key: Array, params: Params, statistics: Statistics, part: Batch
     ) -> tuple[Array, tuple[Metrics, Statistics]]:
-        x, fake = (SIGNED.into(part[name]) for name in ("sharp", "restored"))
+        x, fake = (SIGNED.into(image) for image in (photos(part)[0], part["restored"]))
         known, statistics = _parted(statistics)
         (real, fooled), moved = self.critic.answers(params, statistics, x, fake)
         if isinstance(self.adversarial, Relativistic):
@@ -214,8 +215,8 @@ class AdversarialTask:
         statistics: Statistics,
         part: Batch,
     ) -> tuple[Array, tuple[Metrics, Statistics]]:
-        x, keys = part["sharp"], example_keys(key, part)
-        answers, moved = self.restorer.answers(params, statistics, part["blurry"], keys)
+        (x, y), keys = photos(part), example_keys(key, part)
+        answers, moved = self.restorer.answers(params, statistics, y, keys)
         known, judged_by = _parted(critic.statistics)
         judge = partial(self.critic.judge, critic.params, judged_by)
         fooled = judge(SIGNED.into(answers[-1]))

@@ -18,7 +18,7 @@ from kernel_space_jax.models.restorers import restorer
 from kernel_space_jax.training import content
 from kernel_space_jax.training.content import Content
 from kernel_space_jax.training.initial import given_variables
-from kernel_space_jax.training.networks import Restorer, keywords, made
+from kernel_space_jax.training.networks import Restorer, keywords, made, photos
 from kernel_space_jax.training.players import Descent, Params, Player, Statistics
 from kernel_space_jax.training.task import (
     Batch,
@@ -96,7 +96,7 @@ class SupervisedTask:
         statistics: Statistics,
         part: Batch,
     ) -> tuple[Array, tuple[Metrics, Statistics]]:
-        x, keys = part["sharp"], example_keys(key, part)
-        found, moved = self.restorer.answers(params, statistics, part["blurry"], keys)
+        (x, y), keys = photos(part), example_keys(key, part)
+        found, moved = self.restorer.answers(params, statistics, y, keys)
         metrics = {"psnr": jnp.mean(psnr(found[-1], x))}
         return self.content(found, x, frozen), (metrics, moved)
