@@ -27,10 +27,10 @@ from kernel_space_jax.training.task import Config, Frozen
 VGG = "vgg"
 
 
-def options(losses: dict[str, float]) -> Config:
-    """Keys of `config.model`: the weights by default, and where VGG19 is."""
+def options() -> Config:
+    """Keys of `config.model`: the weights w_l, and where VGG19 is."""
     model: Config = ConfigDict()
-    model.losses = ConfigDict(losses, type_safe=False)
+    model.losses = ConfigDict({"charbonnier": 1.0}, type_safe=False)
     model.vgg = ""  # a weight file of VGG19, for losses that look through it
     return model
 

@@ -74,14 +74,14 @@ def options(network: str = "deblurgan", critic: str = "deblurgan-critic") -> Con
 def _settings(network: str, critic: str) -> Config:
     model: Config = ConfigDict()
     model.network = network
-    model.update(content.options({"l1": 100.0}))
+    model.update(content.options())
     model.critic = critic
     model.critic_options = keywords(critic_of(critic))
     model.critic_updates = 5  # a step, on its batch
     model.adversarial = "wasserstein"
-    model.adversarial_weight = 1.0
+    model.adversarial_weight = 1e-3  # a
     model.penalty = "images"  # or "pixels", as DeblurGAN's program has it
-    model.penalty_weight = 10.0
+    model.penalty_weight = 10.0  # p
     return model
 
 

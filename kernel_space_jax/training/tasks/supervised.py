@@ -43,7 +43,7 @@ def options(network: str = "compact") -> Config:
 def _settings(network: str) -> Config:
     model: Config = ConfigDict()
     model.network = network
-    model.update(content.options({"charbonnier": 1.0}))
+    model.update(content.options())
     return model
 
 
