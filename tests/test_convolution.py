@@ -1,6 +1,7 @@
 """The convolution is XLA's convolution, and its three faces are one operator."""
 
 import itertools
+import re
 
 import jax
 import jax.numpy as jnp
@@ -63,6 +64,44 @@ def test_values_and_gradients_are_those_of_xla(case):
         assert relative_error(a, e) < tolerance
 
 
+def stock_transposed(y, w, stride, pad, size):
+    x = jnp.zeros((len(y), *size, w.shape[2]))
+    return jax.vjp(lambda x: stock(x, w, stride, pad), x)[1](y)[0]
+
+
+@pytest.mark.parametrize("transposed", [False, True])
+@pytest.mark.parametrize("case", CASES)
+def test_the_gradient_of_a_gradient_is_that_of_xla(case, transposed):
+    """As of a gradient penalty: of the norm of dy/dx with respect to x and w.
+
+    Its convolutions are those written out, none that autodiff derives.
+    """
+    height, width, channels, features, k, stride, pad = case
+    keys = jax.random.split(jax.random.key(0), 2)
+    x = jax.random.normal(keys[0], (2, height, width, channels))
+    w = jax.random.normal(keys[1], (k, k, channels, features)) / (k * channels**0.5)
+    options = (stride, pad)
+    functions = stock, convolution.convolve
+    if transposed:
+        x, options = stock(x, w, stride, pad), (stride, pad, (height, width))
+        functions = stock_transposed, convolution.convolve_transposed
+
+    def penalty(convolve, x, w):
+        total = lambda x: jnp.sum(jnp.sin(convolve(x, w, *options)))
+        return jnp.linalg.norm(jax.grad(total)(x))
+
+    derive = jax.jit(jax.grad(penalty, (1, 2)), static_argnums=0)
+    ways, ways_of_ours = (
+        set(re.findall(r"Conv\w+\(.*?\)\)", str(jax.make_jaxpr(derive, 0)(f, x, w))))
+        for f in functions
+    )
+    assert len(ways) > 1 >= len(ways_of_ours)
+    expected, found = (derive(f, x, w) for f in functions)
+    tolerance = 3e-5 if k == 5 else 1e-5
+    for a, e in zip(found, expected, strict=True):
+        assert relative_error(a, e) < tolerance
+
+
 @pytest.mark.parametrize("case", CASES)
 def test_transposed_is_the_adjoint_with_the_adjoints_gradients(case):
     height, width, channels, features, k, stride, pad = case
@@ -75,7 +114,7 @@ def test_transposed_is_the_adjoint_with_the_adjoints_gradients(case):
     transposed = lambda y, w: convolution.convolve_transposed(  # noqa: E731
         y, w, stride, pad, (height, width)
     )
-    expected = lambda y, w: jax.vjp(lambda x: stock(x, w, stride, pad), x)[1](y)[0]  # noqa: E731
+    expected = lambda y, w: stock_transposed(y, w, stride, pad, (height, width))  # noqa: E731
     back, pull = jax.vjp(transposed, y, w)
     assert abs(jnp.vdot(forward, y) - jnp.vdot(x, back)) < 1e-4 * jnp.sqrt(
         jnp.vdot(forward, forward) * jnp.vdot(y, y)

@@ -13,7 +13,7 @@ from kernel_space_jax.losses import (
     kl,
     structural,
 )
-from kernel_space_jax.losses.pixel import frequency
+from kernel_space_jax.losses.pixel import edges, frequency
 
 golden = Golden("loss_ssim_hyperlap")
 PAIRS = [charbonnier, structural, kl]
@@ -51,6 +51,20 @@ def test_the_spectrum_of_known_images():
     np.testing.assert_allclose(frequency(y + wave, y), 1 / 2, rtol=1e-5)
     # Quarter of a wave later the terms are imaginary.
     np.testing.assert_allclose(frequency(y + jnp.roll(wave, 2, 0), y), 1 / 2, rtol=1e-5)
+
+
+def test_edges_of_known_images():
+    """A slope of a in each column is one of 2a and of 4a at the coarser scales."""
+    y = jax.random.uniform(jax.random.key(1), (2, 16, 24, 3))
+    np.testing.assert_allclose(edges(y + 0.25, y), 0, atol=1e-6)
+    slope = 0.01 * jnp.arange(24)[:, None]
+    np.testing.assert_allclose(edges(y + slope, y), 0.07 / 3, rtol=1e-4)
+    np.testing.assert_allclose(edges(y - slope, y, scales=1), 0.01, rtol=1e-4)
+    rows = slope[:16, None] + 2 * slope
+    np.testing.assert_allclose(edges(y, y + rows), 3 * 0.07 / 3, rtol=1e-4)
+    # Each other pixel: nothing of it is left in the means.
+    board = (-1.0) ** (jnp.arange(16)[:, None] + jnp.arange(24))[..., None]
+    np.testing.assert_allclose(edges(y + 0.1 * board, y), 0.4 / 3, rtol=1e-4)
 
 
 def test_gradients_agree_with_the_originals():

@@ -45,10 +45,10 @@ def test_the_published_loss_and_its_gradients_agree(small):
     golden, module, variables = small
     words = ["--config.model.width=8", "--config.model.blocks=2"]
     task = build_task(load_config("configs/mimo_unet_gopro.py", words))
-    assert task.module == module.clone(dtype=jnp.dtype("float32"))
+    assert task.restorer.module == module.clone(dtype=jnp.dtype("float32"))
     batch = {"blurry": golden.image("in/x"), "sharp": golden.image("in/gt")}
-    keys = jax.random.split(jax.random.key(0), 2)
-    loss_fn = lambda params: task._loss(params, {}, batch, keys)[0]
+    batch["number"] = jnp.arange(len(batch["sharp"]))
+    loss_fn = lambda params: task._loss(jax.random.key(0), {}, params, {}, batch)[0]
     loss, grads = jax.jit(jax.value_and_grad(loss_fn))(variables["params"])
     assert abs(loss / golden["out/loss"] - 1) < 1e-5
     ours = by_torch_name("mimo_unet", module, {"params": grads})

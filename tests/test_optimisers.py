@@ -73,6 +73,21 @@ def test_the_rate_warms_up_and_then_follows_its_schedule():
     np.testing.assert_allclose(warm[4:], cold[4:], rtol=1e-4)
 
 
+def test_all_updates_of_a_step_have_its_rate():
+    """A critic of five updates a step warms up and ends its schedule as others do."""
+    config = defaults("kernel_space")
+    config.update(optimiser="sgd", learning_rate=1.0, schedule="cosine", steps=4)
+    config.warm_up = 2
+    made = build_descents(config, PLAYERS, updates={"critic": 5})
+    once, five = (
+        -np.diff(
+            walk(made[n].transform, jnp.zeros(1), jnp.ones((k, 1)))[:, 0], prepend=0
+        )
+        for n, k in (("generator", 4), ("critic", 20))
+    )
+    np.testing.assert_allclose(five, np.repeat(once, 5), atol=1e-6)
+
+
 def test_the_polynomial_rate_ends_with_the_run():
     """end + (rate - end) (1 - t / T)^power, T all steps (SRN; Tao et al. 2018)."""
     options = {"end_value": 0.1, "power": 0.3}

@@ -109,7 +109,7 @@ def test_the_config_has_the_keywords_of_its_network():
     config = defaults("supervised", network="nafnet-32")
     assert config.model.width == 32 and config.model.encoder_blocks == (1, 1, 1, 28)
     assert defaults("restorer").model.scales == 3
-    assert build_task(defaults("restorer")).module == restorers.Compact(
+    assert build_task(defaults("restorer")).restorer.module == restorers.Compact(
         dtype=jnp.dtype("float32")
     )
     config.model.network = "compact"
@@ -165,7 +165,8 @@ def test_a_word_reaches_the_network(tmp_path):
     words = ["--config.model.width=8", "--config.model.encoder_blocks=(1,1)"]
     words += ["--config.model.decoder_blocks=(1,1)", "--config.model.losses.psnr=1"]
     task = build_task(load_config(file, words))
-    assert task.module.width == 8 and task.module.encoder_blocks == (1, 1)
-    assert task.losses == {"charbonnier": 1.0, "psnr": 1.0}
+    module = task.restorer.module
+    assert module.width == 8 and module.encoder_blocks == (1, 1)
+    assert task.content.losses == {"charbonnier": 1.0, "psnr": 1.0}
     with pytest.raises(UserError, match="did you mean 'width'"):
         load_config(file, ["--config.model.widht=8"])

@@ -15,6 +15,7 @@ from kernel_space_jax.training.config import (
     defaults,
     load_config,
 )
+from kernel_space_jax.training.data import streams
 from kernel_space_jax.training.loop import train
 
 CONFIGS = Path(__file__).parents[1] / "configs"
@@ -29,7 +30,8 @@ def test_every_config_builds(name):
     config.init_from = ""
     check_config(config)
     assert build_task(config)
-    assert len(config.data.train) == len(config.data.weights)
+    for data in streams(config.data).values():
+        assert len(data.train) == len(data.weights)
     assert '"""' in (CONFIGS / name).read_text()
 
 

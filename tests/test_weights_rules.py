@@ -38,6 +38,10 @@ SMALL = {
     "deblurgan_v2": {"width": 8, "pyramid": 4},
     "nafnet": {"width": 4, "encoder_blocks": (1, 2), "decoder_blocks": (2, 1)},
     "maxim": {"features": 4, "scales": 1, "blocks": (2, 3), "grids": (4, 1)},
+    "patchgan": {"width": 4, "layers": 2, "norm": "spectral"},
+    "patchgan_double_scale": {"width": 4, "layers": 2, "full_layers": 3,
+                              "norm": "batch"},
+    "patchgan_multi_scale": {"width": 4, "tail_width": 8},
 }  # fmt: skip
 INPUTS = {
     "kernel_space": [(1, 256, 256, 3)] * 2,

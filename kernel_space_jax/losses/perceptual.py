@@ -1,11 +1,14 @@
 """Distances between what VGG19 sees of two images (Johnson et al. 2016)."""
 
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import jax.numpy as jnp
 from jax import Array
 
-from kernel_space_jax.models.vgg import normalised
+from kernel_space_jax.models.vgg import CONTENT_LAYERS, normalised
+
+See = Callable[[Array], Mapping[str, Array]]  # images (N, H, W, 3) -> activations
 
 # Tran et al. 2021.
 LAYER_WEIGHTS = {
@@ -38,7 +41,7 @@ def content(x: Mapping[str, Array], y: Mapping[str, Array]) -> Array:
 
 
 def content_and_colours(
-    see: Callable[[Array], Mapping[str, Array]],
+    see: See,
     x: Array,
     y: Array,
     *,
@@ -64,6 +67,22 @@ def style(x: Mapping[str, Array], y: Mapping[str, Array]) -> Array:
     """
     terms = (jnp.mean(jnp.abs(_gram(x[l]) - _gram(y[l]))) for l in x)
     return sum(terms, jnp.zeros(()))
+
+
+class Seen(NamedTuple):
+    """A loss of restorers by what VGG19 sees."""
+
+    layers: tuple[str, ...]
+    loss: Callable[[See, Array, Array], Array]  # of two (N, H, W, 3) in [0, 1] -> ()
+
+
+# Those that papers train restorers with, by name.
+SEEN: dict[str, Seen] = {
+    "content": Seen(
+        CONTENT_LAYERS, lambda see, x, y: content(see(2 * x - 1), see(2 * y - 1))
+    ),
+    "content_and_colours": Seen(CONTENT_LAYERS, content_and_colours),
+}
 
 
 def _gram(features: Array) -> Array:

@@ -11,7 +11,7 @@ import jax
 from ml_collections import ConfigDict
 
 from kernel_space_jax.errors import UserError
-from kernel_space_jax.training.config import defaults
+from kernel_space_jax.training.config import defaults_like
 from kernel_space_jax.training.data import BLURS, PIPELINES, streams
 from kernel_space_jax.training.stages import stages
 from kernel_space_jax.training.task import Config
@@ -28,30 +28,22 @@ DATA = {"crop": 1, "validation_size": 1, "workers": 0, "objects": 0, "noise": 0}
 SHARES = ("leaves", "still", "soft")
 # The least of a network's numbers, by how their names end.
 MODEL = dict.fromkeys(
-    ("width", "scales", "basis", "candidates", "tried", "echoes"), 1
+    ("width", "scales", "basis", "candidates", "tried", "echoes")
+    + ("layers", "updates", "pool"),
+    1,
 ) | dict.fromkeys(("blocks", "variants", "alike"), 0)
 
 
 def check_config(config: Config) -> None:
     """A `UserError` for the first key of a config that cannot be as it is."""
-    _known(config, defaults_of(config), "")
+    _known(config, defaults_like(config.task, config.model), "")
     for name, least in RUN.items():
         _at_least(name, config[name], least)
     _one_of("dtype", config.dtype, DTYPES)
     for name, data in streams(config.data).items():
         _check_data(data, f"data.streams.{name}" if name else "data")
-    for name, value in config.model.items():
-        for ending, least in MODEL.items():
-            if name.endswith(ending):
-                for number in value if isinstance(value, list | tuple) else (value,):
-                    _at_least(f"model.{name}", number, least)
+    _check_model(config.model, "model")
     _check_devices(config)
-
-
-def defaults_of(config: Config) -> Config:
-    """The keys that a run of the same task, and of the same network, has."""
-    network = config.model.get("network")
-    return defaults(config.task, **({"network": network} if network else {}))
 
 
 def _known(config: Config, known: Config, above: str) -> None:
@@ -82,6 +74,17 @@ def _check_data(data: Config, where: str) -> None:
         raise UserError(f"{where}.grain={grain} must be two numbers, 0 < first <= last")
     if any(not weight > 0 for weight in data.weights):
         raise UserError(f"{where}.weights={tuple(data.weights)} must all be above 0")
+
+
+def _check_model(model: Config, where: str) -> None:
+    for name, value in model.items():
+        if isinstance(value, ConfigDict):
+            _check_model(value, f"{where}.{name}")
+            continue
+        for ending, least in MODEL.items():
+            if name.endswith(ending):
+                for number in value if isinstance(value, list | tuple) else (value,):
+                    _at_least(f"{where}.{name}", number, least)
 
 
 def _check_devices(config: Config) -> None:

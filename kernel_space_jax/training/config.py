@@ -4,10 +4,11 @@ A file in configs/ is `config = defaults("kernel_space")` and then flat assignme
 `--config.key=value` on the command line overrides them.
 """
 
+import inspect
 import re
 import runpy
 from ast import literal_eval as literal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
@@ -27,7 +28,9 @@ class Row(NamedTuple):
     """A task: its module, and what is fixed of the module's options.
 
     The module has `PLAYERS`, the names of the networks that learn, `options(...)`, the
-    defaults of `config.model`, and `build(config, descents) -> Task`.
+    defaults of `config.model`, and `build(config, descents) -> Task`. If a player makes
+    more than one update a step, `UPDATES` has the key of `config.model` that says how
+    many, by the player's name.
     """
 
     module: str
@@ -41,6 +44,9 @@ TASKS = {
     "judge": Row("kernel_space_jax.training.tasks.judge"),
     "mender": Row("kernel_space_jax.training.tasks.mender"),
     "supervised": Row("kernel_space_jax.training.tasks.supervised"),
+    "adversarial": Row("kernel_space_jax.training.tasks.adversarial"),
+    "cycle": Row("kernel_space_jax.training.tasks.cycle"),
+    "dual": Row("kernel_space_jax.training.tasks.dual"),
     "restorer": Row(
         "kernel_space_jax.training.tasks.supervised", {"network": "compact"}
     ),
@@ -105,6 +111,16 @@ def defaults(task: str, **options: Any) -> Config:
     module, fixed = _task(task)
     config.model = module.options(**{**fixed, **options})
     return config
+
+
+def defaults_like(task: str, model: Mapping[str, Any]) -> Config:
+    """The defaults of a run of this task with the same networks as `model` names.
+
+    They are the parameters of the `options` of the task's module.
+    """
+    module, _ = _task(task)
+    names = inspect.signature(module.options).parameters
+    return defaults(task, **{name: model[name] for name in names if name in model})
 
 
 def load_config(path: str | Path, overrides: Sequence[str] = ()) -> Config:
@@ -213,7 +229,14 @@ def _parse(text: str, kind: type) -> Any:
 def build_task(config: Config, axis: str | None = None) -> Task:
     """The task that the config names; `axis` is that of the devices of a `pmap`."""
     module, _ = _task(config.task)
-    return module.build(config, optimisers.build_descents(config, module.PLAYERS, axis))
+    updates = getattr(module, "UPDATES", {})
+    descents = optimisers.build_descents(
+        config,
+        module.PLAYERS,
+        axis,
+        updates={player: config.model[key] for player, key in updates.items()},
+    )
+    return module.build(config, descents)
 
 
 def _task(name: str) -> tuple[Any, dict[str, Any]]:

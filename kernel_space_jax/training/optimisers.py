@@ -4,7 +4,7 @@ config.optimiser = "adamw"                   of every network
 config.players.critic.learning_rate = 4e-4   of one: these keys on top of those
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -25,7 +25,7 @@ SCHEDULES: dict[str, Callable[..., optax.Schedule]] = {
     "multistep_restarts": schedules.multistep_restarts,
     "constant_then_linear": schedules.constant_then_linear,
 }
-# What they call the number of updates, where that is all of them by default.
+# What they call the number of steps, where that is all of them by default.
 LENGTHS = {"cosine": "decay_steps", "polynomial": "transition_steps"}
 # Which parameters decay: all, or only the weights of layers, not biases and scales.
 DECAYS: dict[str, Callable[[Any], Any] | None] = {
@@ -41,7 +41,7 @@ def defaults() -> Config:
     settings.learning_rate = 1e-4
     settings.schedule = "constant"
     settings.schedule_options = ConfigDict(convert_dict=False, type_safe=False)
-    settings.warm_up = 0  # updates over which the rate rises from zero to the schedule
+    settings.warm_up = 0  # steps over which the rate rises from zero to the schedule
     settings.b1, settings.b2 = 0.9, 0.999  # of adam and adamw
     settings.momentum = 0.0  # of sgd
     settings.weight_decay = 0.0  # of adamw, times the rate
@@ -82,30 +82,36 @@ def _check(settings: Config, player: str) -> None:
 
 
 def build_descents(
-    config: Config, players: Sequence[str], axis: str | None = None
+    config: Config,
+    players: Sequence[str],
+    axis: str | None = None,
+    *,
+    updates: Mapping[str, int] | None = None,
 ) -> dict[str, Descent]:
-    """How each of the players of a task learns, by its name."""
+    """How each of the players of a task learns, by its name.
+
+    `updates` are those that a player makes in each step, where they are several. All
+    of a step have the same rate: schedules count steps.
+    """
     strangers = sorted(set(config.players) - set(players))
     if strangers:
         raise UserError(
             f"config.players.{strangers[0]} names no network that learns in the task "
             f"{config.task}; it has {', '.join(players)}"
         )
-    # Some tasks make several updates from each batch.
-    updates = config.steps * config.model.get("echoes", 1)
     descents = {}
     for player in players:
         settings = settings_of(config, player)
         _check(settings, player)
-        transform = _optimiser(settings, updates)
+        each = (updates or {}).get(player, 1)
+        transform = _optimiser(settings, _rate(settings, config.steps, each))
         descents[player] = Descent(
             transform, ema=settings.ema, parts=config.accumulate, axis=axis
         )
     return descents
 
 
-def _optimiser(settings: Config, updates: int) -> optax.GradientTransformation:
-    rate = _rate(settings, updates)
+def _optimiser(settings: Config, rate: optax.Schedule) -> optax.GradientTransformation:
     if settings.optimiser == "adam":
         transform = optax.adam(rate, b1=settings.b1, b2=settings.b2)
     elif settings.optimiser == "adamw":
@@ -136,19 +142,23 @@ def _optimiser(settings: Config, updates: int) -> optax.GradientTransformation:
     return transform
 
 
-def _rate(settings: Config, updates: int) -> optax.Schedule:
+def _rate(settings: Config, steps: int, updates: int) -> optax.Schedule:
+    """The rate by the number of updates made, of so many in each step."""
     if settings.schedule not in SCHEDULES:
         known = ", ".join(SCHEDULES)
         raise UserError(f"schedule={settings.schedule!r} is unknown; there are {known}")
     options: dict[str, Any] = dict(settings.schedule_options)
+    warm_up = settings.warm_up
     if settings.schedule in LENGTHS:
-        options.setdefault(LENGTHS[settings.schedule], updates)
+        options.setdefault(LENGTHS[settings.schedule], steps)
     try:
         schedule = SCHEDULES[settings.schedule](settings.learning_rate, **options)
     except (TypeError, ValueError) as error:
         raise UserError(f"schedule_options do not fit: {error}") from None
-    if not settings.warm_up:
-        return schedule
-    return lambda count: (
-        schedule(count) * jnp.minimum(1.0, (count + 1) / settings.warm_up)
-    )
+
+    def rate(count):
+        step = count // updates
+        risen = jnp.minimum(1.0, (step + 1) / warm_up) if warm_up else 1.0
+        return schedule(step) * risen
+
+    return rate

@@ -8,7 +8,7 @@ from typing import Any
 from kernel_space_jax.errors import UserError
 from kernel_space_jax.files import write_whole
 from kernel_space_jax.training.checkpoint import read_json
-from kernel_space_jax.training.config import defaults
+from kernel_space_jax.training.config import defaults_like
 from kernel_space_jax.training.task import Config
 
 CONFIG, CHECKPOINTS = "config.json", "checkpoints"
@@ -80,8 +80,7 @@ def read_config(workdir: Path) -> Config:
     if not path.exists():
         raise UserError(f"{workdir} is not the work directory of a run")
     stored = _read(path)
-    network = stored["model"].get("network")
-    config = defaults(stored["task"], **({"network": network} if network else {}))
+    config = defaults_like(stored["task"], stored["model"])
     try:
         config.update(stored)
     except TypeError as error:

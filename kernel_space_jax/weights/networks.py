@@ -1,7 +1,8 @@
 """The networks that weight files know, by name, and which have official weights.
 
-A restorer is known by its row in `models/restorers`, any other network by its row here;
-official weights by a file of the network's name in `names/`.
+A restorer is known by its row in `models/restorers`, a critic by its row in
+`models/critics.py`, any other network by its row here; official weights by a file of
+the network's name in `names/`.
 """
 
 from importlib import import_module
@@ -11,12 +12,13 @@ from typing import Any, NamedTuple
 import flax.linen as nn
 
 from kernel_space_jax.errors import UserError, unknown
-from kernel_space_jax.models import restorers
+from kernel_space_jax.models import critics, restorers
 from kernel_space_jax.models.kernel_space import KernelSpace
 from kernel_space_jax.models.lpips import LPIPS
 from kernel_space_jax.models.per_pixel.judge import Judge
 from kernel_space_jax.models.per_pixel.mender import Mender
 from kernel_space_jax.models.per_pixel.two_heads import TwoHeads
+from kernel_space_jax.models.preset import Preset
 from kernel_space_jax.models.priors import ImagePrior, KernelPrior
 from kernel_space_jax.models.vgg import VGG19
 from kernel_space_jax.weights.official import Official
@@ -45,7 +47,12 @@ class Network(NamedTuple):
 
 def networks() -> dict[str, type[nn.Module]]:
     """Every network that a weight file may hold."""
-    return OTHERS | restorers.NETWORKS
+    return OTHERS | critics.NETWORKS | restorers.NETWORKS
+
+
+def presets() -> dict[str, Preset]:
+    """The published sizes of them."""
+    return restorers.PRESETS | critics.PRESETS
 
 
 def network(name: str) -> Network:
@@ -54,10 +61,10 @@ def network(name: str) -> Network:
     name = OLD_NAMES.get(name, name)
     if name in known:
         return Network(name, known[name], {})
-    if name in restorers.PRESETS:
-        preset = restorers.PRESETS[name]
+    if name in presets():
+        preset = presets()[name]
         return Network(preset.network, known[preset.network], preset.options)
-    raise unknown("architecture", name, sorted(known.keys() | restorers.PRESETS))
+    raise unknown("architecture", name, sorted(known.keys() | presets()))
 
 
 def network_name(module: nn.Module) -> str:
@@ -83,9 +90,10 @@ def official(name: str) -> Official:
 def importable() -> list[str]:
     """The networks with official weights, and their presets."""
     named = [name for name in networks() if _has_names(name)]
-    presets = restorers.PRESETS.items()
     return named + [
-        name for name, (network, *_) in presets if network in named and name != network
+        name
+        for name, preset in presets().items()
+        if preset.network in named and name != preset.network
     ]
 
 

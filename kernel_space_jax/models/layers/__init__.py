@@ -45,6 +45,7 @@ from kernel_space_jax.models.layers.shape import (
     upsample_nearest,
     window_mean,
 )
+from kernel_space_jax.models.layers.spectral import SpectralConv
 
 __all__ = [
     "BatchNorm",
@@ -60,6 +61,7 @@ __all__ = [
     "Padding",
     "ResidualBlock",
     "ResnetBlock",
+    "SpectralConv",
     "Statistics",
     "around",
     "centre_crop",

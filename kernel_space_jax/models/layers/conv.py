@@ -38,7 +38,7 @@ def uniform_bias(fan_in: int) -> Initialiser:
 
 
 class Conv(nn.Module):
-    """A square convolution, padded by (kernel - 1) // 2 on every side.
+    """A square convolution, padded on every side by `pad` or by (kernel - 1) // 2.
 
     With the padding "same" it is padded as TensorFlow's, which differs under a stride.
     """
@@ -51,23 +51,28 @@ class Conv(nn.Module):
     kernel_init: Initialiser = torch_uniform
     bias_init: Initialiser | None = None
     dtype: Dtype | None = None
+    pad: int | None = None
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
         channels, k = x.shape[-1], self.kernel
-        w = self.param("kernel", self.kernel_init, (k, k, channels, self.features))
+        w = self.weights((k, k, channels, self.features))
         bias = None
         if self.use_bias:
             draw = self.bias_init or uniform_bias(k * k * channels)
             bias = self.param("bias", draw, (self.features,))
         x, w, bias = promote_dtype(x, w, bias, dtype=self.dtype)
-        pad = (k - 1) // 2
+        pad = (k - 1) // 2 if self.pad is None else self.pad
         if self.padding == "same":
             x, pad = pad_same(x, k, self.stride), 0
         elif self.padding != "zero":
             x, pad = pad_sides(x, pad, self.padding), 0
         y = convolve(x, w, self.stride, pad)
         return y if bias is None else y + bias
+
+    def weights(self, shape: tuple[int, ...]) -> Array:
+        """w (kh, kw, in, out), the parameter "kernel"."""
+        return self.param("kernel", self.kernel_init, shape)
 
 
 class ConvTranspose(nn.Module):

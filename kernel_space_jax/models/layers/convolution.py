@@ -10,7 +10,9 @@ w (kh, kw, C, O) has three faces, and each is written out once here:
 XLA on CPU compiles what autodiff derives from a convolution 10 to 44 times slower
 inside a loop, so `convolve` and `convolve_transposed` carry these three as their
 gradients there, and wide layers take the fewer products of `winograd`; on GPU and TPU
-they are left to XLA. `scripts/benchmark.py conv` measures the difference.
+they are left to XLA. Values and gradients with respect to x are of these two again,
+so that the gradient of a function of a gradient, such as a penalty, is as fast.
+`scripts/benchmark.py conv` measures the difference.
 """
 
 from functools import partial
@@ -237,12 +239,12 @@ def _convolve_cpu(x: Array, w: Array, stride: int, pad: int) -> Array:
 
 
 def _convolve_forward(x, w, stride, pad):
-    return correlate(x, w, stride, pad), (x, w)
+    return _convolve_cpu(x, w, stride, pad), (x, w)
 
 
 def _convolve_backward(stride, pad, saved, g):
     x, w = saved
-    dx = adjoint(g, w, stride, pad, x.shape[1:3])
+    dx = _transposed_cpu(g, w, stride, pad, x.shape[1:3])
     return dx, weight_gradient(x, g, w.shape[:2], stride, pad)
 
 
@@ -257,12 +259,12 @@ def _transposed_cpu(
 
 
 def _transposed_forward(y, w, stride, pad, size):
-    return adjoint(y, w, stride, pad, size), (y, w)
+    return _transposed_cpu(y, w, stride, pad, size), (y, w)
 
 
 def _transposed_backward(stride, pad, size, saved, g):
     y, w = saved
-    dy = correlate(g, w, stride, pad)
+    dy = _convolve_cpu(g, w, stride, pad)
     return dy, weight_gradient(g, y, w.shape[:2], stride, pad)
 
 

@@ -7,11 +7,12 @@ its rows in the tables below make it known to `train`, `import-weights`,
 networks take and give other numbers than colours in [0, 1] (face.py).
 """
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import flax.linen as nn
 
 from kernel_space_jax.errors import unknown
+from kernel_space_jax.models.preset import Preset
 from kernel_space_jax.models.restorers.compact import Compact
 from kernel_space_jax.models.restorers.deblurgan import DeblurGAN
 from kernel_space_jax.models.restorers.deblurgan_v2 import DeblurGANv2
@@ -51,14 +52,6 @@ NETWORKS: dict[str, type[nn.Module]] = {
     "restormer": Restormer,
     "mimo_unet": MIMOUNet,
 }
-
-
-class Preset(NamedTuple):
-    """A network in a published size: its name in `NETWORKS`, and its options."""
-
-    network: str
-    options: dict[str, Any]
-    says: str
 
 
 PRESETS: dict[str, Preset] = {

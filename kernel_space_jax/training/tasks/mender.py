@@ -58,6 +58,7 @@ TURNS = (
 
 PLAYER, JUDGE = "mender", "judge"
 PLAYERS = (PLAYER,)
+UPDATES = {PLAYER: "echoes"}
 
 
 def options() -> Config:

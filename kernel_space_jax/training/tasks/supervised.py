@@ -2,27 +2,23 @@
 
     L = sum_s sum_l w_l L_l(R_s(y), x_s)
 
-over the losses l of `config.model.losses` and the answers s of R: all that it gives
-with `every=True`, or its one answer. x_s is x made as small: by means of its pixels, or
-by taking every n-th of them if R is `strided`.
+over the losses l of `config.model.losses` (content.py) and the answers s of R: all that
+it gives with `every=True`, or its one answer.
 """
 
-import dataclasses
-import inspect
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from functools import partial
 
-import flax.linen as nn
-import jax
 import jax.numpy as jnp
 from jax import Array
 from ml_collections import ConfigDict
 
-from kernel_space_jax.errors import UserError
-from kernel_space_jax.losses.pixel import RESTORATION
-from kernel_space_jax.metrics import psnr, ssim
-from kernel_space_jax.models.restorers import applied, initial, restorer
+from kernel_space_jax.metrics import psnr
+from kernel_space_jax.models.restorers import restorer
+from kernel_space_jax.training import content
+from kernel_space_jax.training.content import Content
 from kernel_space_jax.training.initial import given_variables
+from kernel_space_jax.training.networks import Restorer, keywords, made, photos
 from kernel_space_jax.training.players import Descent, Params, Player, Statistics
 from kernel_space_jax.training.task import (
     Batch,
@@ -32,148 +28,75 @@ from kernel_space_jax.training.task import (
     example_keys,
 )
 from kernel_space_jax.weights import Weights
-from kernel_space_jax.weights.options import checked
 
 PLAYER = "restorer"
 PLAYERS = (PLAYER,)
-HIDDEN = ("parent", "name", "dtype")
 
 
 def options(network: str = "compact") -> Config:
     """The losses, and the keywords of a network or preset with their defaults."""
-    module = restorer(network)
+    model = _settings(network)
+    model.update(keywords(restorer(network)))
+    return model
+
+
+def _settings(network: str) -> Config:
     model: Config = ConfigDict()
     model.network = network
-    model.losses = ConfigDict({"charbonnier": 1.0}, type_safe=False)
-    for field in dataclasses.fields(module):
-        if field.name not in HIDDEN:
-            model[field.name] = getattr(module, field.name)
+    model.update(content.options())
     return model
 
 
 def build(config: Config, descents: dict[str, Descent]) -> "SupervisedTask":
-    keywords = {
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in config.model.items()
-        if name not in ("network", "losses")
-    }
-    try:
-        module = restorer(config.model.network, **keywords)
-    except TypeError:
-        raise UserError(
-            f"config.model has keywords that {config.model.network!r} has not; name "
-            "the network in the config file: defaults('supervised', network=...)"
-        ) from None
-    checked(config.model.network, type(module), keywords)
-    if hasattr(module, "dtype"):
-        module = module.clone(dtype=jnp.dtype(config.dtype))  # type: ignore[call-arg]
-    elif config.dtype != "float32":
-        raise UserError(f"{config.model.network} has no dtype; leave config.dtype out")
-    losses = {name: float(w) for name, w in config.model.losses.items() if w}
-    unknown = sorted(losses.keys() - RESTORATION.keys())
-    if unknown or not losses:
-        raise UserError(
-            f"model.losses names {unknown[0]!r}; it takes weights of "
-            f"{', '.join(RESTORATION)}"
-            if unknown
-            else "model.losses is empty; give a weight to one, as in {'l1': 1.0}"
-        )
-    start = given_variables(config, module)
-    return SupervisedTask(module, descents[PLAYER], losses, start)
+    settings = _settings(config.model.network)
+    own = {name: v for name, v in config.model.items() if name not in settings}
+    module = made(config, restorer, "network", own)
+    losses, frozen = content.build(config, module)
+    descent = descents[PLAYER]
+    learns = Restorer(module, descent.axis, given_variables(config, module))
+    return SupervisedTask(learns, descent, losses, frozen)
 
 
 @dataclass(frozen=True)
 class SupervisedTask:
     """A batch holds "sharp" and "blurry" (N, H, W, 3)."""
 
-    module: nn.Module
+    restorer: Restorer
     descent: Descent
-    losses: dict[str, float]
-    start: dict[str, Any] | None = None
-    frozen: ClassVar[Frozen] = {}
+    content: Content
+    frozen: Frozen
 
     def init(self, key: Array) -> Player:
-        fresh = self.start or initial(self.module, key)
-        params, statistics = _parted(dict(fresh))
-        return self.descent.init(params, statistics)
+        return self.descent.init(*self.restorer.fresh(key))
 
     def step(
         self, state: Player, batch: Batch, key: Array, frozen: Frozen
     ) -> tuple[Player, Metrics]:
-        def loss(params: Params, statistics: Statistics, part: Batch):
-            return self._loss(params, statistics, part, example_keys(key, part))
-
+        loss = partial(self._loss, key, frozen)
         return self.descent.step_with_statistics(state, loss, batch)
 
     def evaluate(
         self, state: Player, batch: Batch, key: Array, frozen: Frozen
     ) -> Metrics:
-        x, y = _photos(batch)
-        found = self._restored(state, y)
-        return {
-            "psnr": psnr(found, x),
-            "ssim": ssim(found, x),
-            # What a restorer must beat.
-            "psnr_of_blurry": psnr(y, x),
-        }
+        return self.restorer.scores(state.variables, batch)
 
     def pictures(
         self, state: Player, batch: Batch, key: Array, frozen: Frozen
     ) -> dict[str, Array]:
-        x, y = _photos(batch)
-        return {"blurry y": y, "restored": self._restored(state, y), "sharp x": x}
+        return self.restorer.pictures(state.variables, batch)
 
     def networks(self, state: Player) -> dict[str, Weights]:
-        module = self.module
-        if hasattr(module, "dtype"):
-            module = module.clone(dtype=None)  # type: ignore[call-arg]
-        return {PLAYER: Weights(module, state.variables)}
-
-    def _restored(self, state: Player, y: Array) -> Array:
-        return jnp.clip(applied(self.module, state.variables, y), 0, 1)
+        return {PLAYER: self.restorer.weights(state.variables)}
 
     def _loss(
-        self, params: Params, statistics: Statistics, batch: Batch, keys: Array
+        self,
+        key: Array,
+        frozen: Frozen,
+        params: Params,
+        statistics: Statistics,
+        part: Batch,
     ) -> tuple[Array, tuple[Metrics, Statistics]]:
-        x, y = _photos(batch)
-        found, statistics = self._every(params, statistics, y, keys)
-        total = jnp.zeros(())
-        for answer in found:
-            target = self._resized(x, answer.shape)
-            for name, weight in self.losses.items():
-                total += weight * RESTORATION[name](answer, target)
-        return total, ({"psnr": jnp.mean(psnr(found[-1], x))}, statistics)
-
-    def _resized(self, x: Array, shape: tuple[int, ...]) -> Array:
-        """x as small as an answer, from the pixels that the answer stands for."""
-        if shape == x.shape:
-            return x
-        if getattr(self.module, "strided", False):
-            down, across = (-(-x.shape[axis] // shape[axis]) for axis in (1, 2))
-            return x[:, ::down, ::across]
-        return jax.image.resize(x, shape, "linear", antialias=False)
-
-    def _every(
-        self, params: Params, statistics: Statistics, y: Array, keys: Array
-    ) -> tuple[list[Array], Statistics]:
-        """All answers of a network in training, the restored image last."""
-        takes = inspect.signature(self.module.__call__).parameters
-        options = {"keys": keys, "every": True}
-        more = {name: value for name, value in options.items() if name in takes}
-        variables = {"params": params, **statistics}
-        answers, changed = applied(
-            self.module, variables, y, **more, mutable=list(statistics)
-        )
-        if self.descent.axis:
-            # Of all devices of a `pmap`, which keep the same ones.
-            changed = jax.lax.pmean(changed, self.descent.axis)
-        return jax.tree.leaves(answers), dict(changed)
-
-
-def _photos(batch: Batch) -> tuple[Array, Array]:
-    """x and y as photos: a scene has x brighter than white where y is clipped."""
-    return jnp.clip(batch["sharp"], 0, 1), batch["blurry"]
-
-
-def _parted(variables: dict[str, Any]) -> tuple[Params, Statistics]:
-    return variables.pop("params"), variables
+        (x, y), keys = photos(part), example_keys(key, part)
+        found, moved = self.restorer.answers(params, statistics, y, keys)
+        metrics = {"psnr": jnp.mean(psnr(found[-1], x))}
+        return self.content(found, x, frozen), (metrics, moved)
