@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Annotated
 
 import typer
+from benchmarks.adversarial import adversarial
 from benchmarks.basis import basis
 from benchmarks.blind import blind
 from benchmarks.common import Write, choose_platform
@@ -34,6 +35,7 @@ BENCHMARKS = (
     maxim,
     kernel_space,
     train,
+    adversarial,
     transfer,
     blind,
     starts,
@@ -52,6 +54,7 @@ SHOWN = (
     "maxim",
     "kernel-space",
     "train",
+    "adversarial",
     "transfer",
     "transfer --published --size 256x256",
     "blind",

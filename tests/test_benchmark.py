@@ -176,6 +176,21 @@ def test_train(tmp_path):
     assert "images/s" in output
 
 
+def test_adversarial(tmp_path):
+    """Both players' losses agree with the rival's, after five updates of a critic."""
+    pytest.importorskip("torch")
+    found, output = figures(
+        tmp_path,
+        *"adversarial --width 4 --blocks 1 --size 64 --batch 2 --rounds 1".split(),
+    )
+    assert found["rows"].keys() == {"DeblurGAN", "CycleGAN"}
+    for row in found["rows"].values():
+        assert row["difference"] < 1e-5
+        assert len(row["ms"]) == 3
+        assert positive([*row["ms"].values(), row["ratio"], row["program_gb"]])
+        assert f"{row['ratio']:.2f}" in output
+
+
 def test_transfer(tmp_path):
     """A size that both must reflect; the weights are the shipped ones, in both."""
     pytest.importorskip("torch")

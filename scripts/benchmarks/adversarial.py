@@ -1,0 +1,224 @@
+"""Training steps of two players: DeblurGAN's and CycleGAN's, beside PyTorch."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Annotated, Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import typer
+from benchmarks.common import (
+    Call,
+    JsonFile,
+    Positive,
+    Report,
+    Write,
+    compiled,
+    machine,
+    program_gigabytes,
+    pytorch,
+    race,
+    refuse,
+    their_device,
+    theirs,
+)
+
+from kernel_space_jax import weights
+from kernel_space_jax.models.vgg import CONTENT_LAYERS, VGG19
+from kernel_space_jax.training.config import Config, build_task, defaults
+from kernel_space_jax.training.content import VGG, Content
+from kernel_space_jax.training.task import Task
+
+KEY = jax.random.key(0)
+RATE = 1e-4
+UPDATES = 5
+# Of the losses of the first step, relative.
+ALLOWED = 1e-3
+LAYOUTS = ("contiguous_format", "channels_last")
+
+Their = Callable[..., Any]  # the step in PyTorch: (x, y) -> both losses
+
+
+def adversarial(
+    width: Positive = 64,
+    blocks: Positive = 9,
+    size: Annotated[int, typer.Option(min=64, help="A multiple of 32.")] = 256,
+    batch: Positive = 1,
+    rounds: Positive = 2,
+    json_file: JsonFile = None,
+    write: Write = False,
+) -> None:
+    """A whole training step of DeblurGAN and of CycleGAN: JAX against PyTorch.
+
+    DeblurGAN: five updates of the critic with their penalties, VGG19, one update of the
+    generator. CycleGAN: both generators, both critics, pools. Without dropout; weights
+    are random, the same on both sides, images are noise.
+    """
+    pytorch()
+    say = Report("adversarial")
+    device = machine()
+    say(f"{device}\n\nwidth {width}, {batch} x {size}x{size}, {rounds} rounds, ms\n")
+    say(
+        "| | ours | torch contiguous_format | torch channels_last | best torch / ours "
+        "| compilation, s | memory of the program, GB | difference of the losses |\n"
+        "|---" + "|---:" * 7 + "|"
+    )
+    figures: dict[str, Any] = {"machine": device, "rows": {}}
+    images = np.random.default_rng(0).random((2, batch, size, size, 3), np.float32)
+    for name, make in (("DeblurGAN", _deblurgan), ("CycleGAN", _cyclegan)):
+        config = _config("adversarial" if make is _deblurgan else "cycle", size)
+        config.model.width, config.model.blocks = width, blocks
+        config.model.critic_options.width = width
+        task, their = make(config)
+        ours, said, compile_s, gigabytes = _ours(task, config.task, *images)
+        calls: dict[str, Call] = {"ours": ours}
+        difference = 0.0
+        for layout in LAYOUTS:
+            step = their(layout, batch)
+            x, y = (_tensor(2 * image - 1, layout) for image in images)
+            found = [float(loss) for loss in step(x, y)]
+            apart = [abs(a - b) / abs(a) for a, b in zip(said, found, strict=True)]
+            difference = max(difference, *apart)
+            calls[f"torch {layout}"] = theirs(lambda step=step, x=x, y=y: step(x, y))
+        if not difference < ALLOWED:
+            refuse(f"{name}: the losses differ by {difference:.1e}: nothing to time")
+        ms = race(calls, rounds)
+        ratio = min(list(ms.values())[1:]) / ms["ours"]
+        cells = [f"{value:.0f}" for value in ms.values()]
+        cells += [f"{ratio:.2f}", f"{compile_s:.1f}", f"{gigabytes:.2f}"]
+        say(f"| {name} | {' | '.join(cells)} | {difference:.1e} |")
+        figures["rows"][name] = {
+            "ms": ms,
+            "ratio": ratio,
+            "compile_s": compile_s,
+            "program_gb": gigabytes,
+            "difference": difference,
+        }
+    say.close(figures, json_file, write)
+
+
+def _config(task: str, size: int) -> Config:
+    config = defaults(task, network="deblurgan")
+    config.model.dropout = 0.0
+    config.learning_rate, config.b1 = RATE, 0.5
+    config.data.crop = size
+    if task == "cycle":
+        config.model.residual = False
+        config.data.train = ()
+        config.data.streams = {
+            name: {"train": ("synthetic",)}
+            for name in ("blurry_photos", "sharp_photos")
+        }
+    else:
+        config.model.adversarial_weight, config.model.critic_updates = 1.0, UPDATES
+    return config
+
+
+def _ours(
+    task: Task, name: str, x: np.ndarray, y: np.ndarray
+) -> tuple[Call, list[float], float, float]:
+    """A step; what its first one says; seconds of compilation, gigabytes."""
+    number = jnp.arange(len(x))
+    batch: dict[str, Any] = {"sharp": jnp.asarray(x), "blurry": jnp.asarray(y)}
+    if name == "cycle":
+        batch = {
+            "sharp_photos": {"sharp": batch["sharp"]},
+            "blurry_photos": {"blurry": batch["blurry"]},
+        }
+    batch["number"] = number
+    state = _first(task)
+    learn = lambda state, batch, frozen: task.step(state, batch, KEY, frozen)
+    step, seconds = compiled(learn, state, batch, task.frozen, donate_argnums=0)
+    gigabytes = program_gigabytes(step)
+    state, metrics = step(state, batch, task.frozen)
+    said = [float(metrics[name]) for name in ("loss", "critic_loss")]
+
+    def advance() -> None:
+        nonlocal state
+        state, _ = jax.block_until_ready(step(state, batch, task.frozen))
+
+    return advance, said, seconds, gigabytes
+
+
+def _first(task: Task) -> Any:
+    return jax.jit(task.init)(KEY)
+
+
+def _deblurgan(config: Config) -> tuple[Task, Their]:
+    """DeblurGAN with VGG19's conv3_3 of random weights, and its rival by layout."""
+    from benchmarks.torch_adversarial import DeblurGANStep
+    from benchmarks.torch_blind import VGG19 as Seen
+
+    module = VGG19(layers=CONTENT_LAYERS)
+    variables: Any = jax.jit(module.init)(KEY, jnp.zeros((1, 64, 64, 3)))
+    plain: Any = build_task(config)
+    task = replace(
+        plain,
+        content=Content({"content": 100.0}, vgg=module),
+        frozen={VGG: variables},
+    )
+
+    def their(layout: str, batch: int) -> Their:
+        networks = _in_torch(task, layout)
+        seen = Seen().features[:15]
+        tensors = weights.to_torch(module, variables)
+        _load(seen, {k.removeprefix("features."): v for k, v in tensors.items()})
+        see = _placed(seen, layout)
+        step = DeblurGANStep(networks["restorer"], networks["critic"], see, RATE)
+        # The mixtures of the penalties, as ours draws them.
+        shares = [[_share(turn, n) for n in range(batch)] for turn in range(UPDATES)]
+        drawn = [_tensor(np.reshape(row, (-1, 1, 1, 1)), layout) for row in shares]
+        return lambda x, y: step(x, y, drawn)
+
+    return task, their
+
+
+def _share(turn: int, example: int) -> np.ndarray:
+    key = jax.random.fold_in(jax.random.fold_in(KEY, turn), example)
+    return np.asarray(jax.random.uniform(key))
+
+
+def _cyclegan(config: Config) -> tuple[Task, Their]:
+    from benchmarks.torch_adversarial import CycleGANStep
+
+    task = build_task(config)
+    return task, lambda layout, batch: CycleGANStep(_in_torch(task, layout), RATE)
+
+
+def _in_torch(task: Task, layout: str) -> dict[str, Any]:
+    """The networks of the first state, in PyTorch."""
+    from benchmarks.torch_adversarial import PatchGAN
+    from benchmarks.torch_deblurgan import rival
+
+    found = {}
+    for name, (made, variables) in task.networks(_first(task)).items():
+        module: Any = made
+        if weights.network_name(module) == "deblurgan":
+            network = rival(module, variables)
+        else:
+            network = PatchGAN(module.width, module.layers, module.padding)
+            _load(network, weights.to_torch(module, variables))
+        found[name] = _placed(network, layout)
+    return found
+
+
+def _load(network: Any, tensors: dict[str, np.ndarray]) -> None:
+    import torch
+
+    network.load_state_dict({k: torch.tensor(v) for k, v in tensors.items()})
+
+
+def _placed(network: Any, layout: str) -> Any:
+    import torch
+
+    return network.to(their_device(), memory_format=getattr(torch, layout))
+
+
+def _tensor(image: np.ndarray, layout: str) -> Any:
+    """(N, H, W, C) as PyTorch's (N, C, H, W), in one memory layout."""
+    import torch
+
+    found = torch.tensor(image, dtype=torch.float32, device=their_device())
+    form = getattr(torch, layout)
+    return found.permute(0, 3, 1, 2).contiguous(memory_format=form)
