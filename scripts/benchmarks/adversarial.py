@@ -23,6 +23,7 @@ from benchmarks.common import (
     their_device,
     theirs,
 )
+from benchmarks.restorers import LAYOUTS, rival
 
 from kernel_space_jax import weights
 from kernel_space_jax.models.vgg import CONTENT_LAYERS, VGG19
@@ -35,7 +36,6 @@ RATE = 1e-4
 UPDATES = 5
 # Of the losses of the first step, relative.
 ALLOWED = 1e-3
-LAYOUTS = ("contiguous_format", "channels_last")
 
 Their = Callable[..., Any]  # the step in PyTorch: (x, y) -> both losses
 
@@ -189,7 +189,6 @@ def _cyclegan(config: Config) -> tuple[Task, Their]:
 def _in_torch(task: Task, layout: str) -> dict[str, Any]:
     """The networks of the first state, in PyTorch."""
     from benchmarks.torch_adversarial import PatchGAN
-    from benchmarks.torch_deblurgan import rival
 
     found = {}
     for name, (made, variables) in task.networks(_first(task)).items():
