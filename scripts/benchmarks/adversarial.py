@@ -31,7 +31,7 @@ from kernel_space_jax.training.config import Config, build_task, defaults
 from kernel_space_jax.training.content import VGG, Content
 from kernel_space_jax.training.task import Task
 
-KEY = jax.random.key(0)
+SEED = 0
 RATE = 1e-4
 UPDATES = 5
 # Of the losses of the first step, relative.
@@ -128,7 +128,9 @@ def _ours(
         }
     batch["number"] = number
     state = _first(task)
-    learn = lambda state, batch, frozen: task.step(state, batch, KEY, frozen)
+    learn = lambda state, batch, frozen: task.step(
+        state, batch, jax.random.key(SEED), frozen
+    )
     step, seconds = compiled(learn, state, batch, task.frozen, donate_argnums=0)
     gigabytes = program_gigabytes(step)
     state, metrics = step(state, batch, task.frozen)
@@ -142,7 +144,7 @@ def _ours(
 
 
 def _first(task: Task) -> Any:
-    return jax.jit(task.init)(KEY)
+    return jax.jit(task.init)(jax.random.key(SEED))
 
 
 def _deblurgan(config: Config) -> tuple[Task, Their]:
@@ -151,7 +153,9 @@ def _deblurgan(config: Config) -> tuple[Task, Their]:
     from benchmarks.torch_blind import VGG19 as Seen
 
     module = VGG19(layers=CONTENT_LAYERS)
-    variables: Any = jax.jit(module.init)(KEY, jnp.zeros((1, 64, 64, 3)))
+    variables: Any = jax.jit(module.init)(
+        jax.random.key(SEED), jnp.zeros((1, 64, 64, 3))
+    )
     plain: Any = build_task(config)
     task = replace(
         plain,
@@ -175,7 +179,7 @@ def _deblurgan(config: Config) -> tuple[Task, Their]:
 
 
 def _share(turn: int, example: int) -> np.ndarray:
-    key = jax.random.fold_in(jax.random.fold_in(KEY, turn), example)
+    key = jax.random.fold_in(jax.random.fold_in(jax.random.key(SEED), turn), example)
     return np.asarray(jax.random.uniform(key))
 
 
