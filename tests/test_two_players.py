@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from by_hand import KEY, Adam, close, folded, log_of, pairs, start, stepper
+from tiny_data import two_sets
 from typer.testing import CliRunner
 
 import kernel_space_jax as ks
@@ -31,14 +32,14 @@ SMALL_CRITIC = {"width": 4, "layers": 2, "norm": "batch"}
 
 
 def tiny(critic="deblurgan-critic", **settings):
-    """DeblurGAN's two players of a few hundred parameters, on dead leaves."""
+    """DeblurGAN's two players of a few hundred parameters."""
     config = defaults("adversarial", network="deblurgan", critic=critic)
     config.model.update(SMALL)
     own = config.model.critic_options
     own.update({name: value for name, value in SMALL_CRITIC.items() if name in own})
     config.model.update(settings)
     config.learning_rate, config.b1 = 1e-4, 0.5
-    config.data.crop, config.data.kernel_size = 32, 5
+    config.data.crop, config.data.blur = 32, "none"
     config.batch_size = config.data.validation_size = 2
     config.steps = config.evaluate_every = 4
     config.checkpoint_every, config.log_every = 2, 1
@@ -202,19 +203,28 @@ def test_a_batch_in_parts_is_the_batch():
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
+def stored(tmp_path_factory):
+    """The spec of five pairs."""
+    return two_sets(tmp_path_factory.mktemp("pairs"))[0]
+
+
+def with_pools(stored):
+    """A run on these pairs."""
+    config = tiny(adversarial="ralsgan", critic_updates=2, penalty_weight=0.0)
+    config.data.train, config.data.validation = (stored,), stored
+    return config
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory, stored):
     """The work directory of four steps, with pools."""
     workdir = tmp_path_factory.mktemp("runs") / "whole"
-    train(tiny_with_pools(), workdir, say=print)
+    train(with_pools(stored), workdir, say=print)
     return workdir
 
 
-def tiny_with_pools():
-    return tiny(adversarial="ralsgan", critic_updates=2, penalty_weight=0.0)
-
-
-def test_a_run_that_goes_on_is_uninterrupted(tmp_path, run):
-    config = tiny_with_pools()
+def test_a_run_that_goes_on_is_uninterrupted(tmp_path, run, stored):
+    config = with_pools(stored)
     config.steps = 2
     train(config, tmp_path / "run", say=print)
     config.steps = 4
@@ -242,9 +252,9 @@ def test_the_restorer_of_a_run_deblurs(tmp_path, run):
 
 
 @pytest.mark.parametrize("player", ["critic", "restorer"])
-def test_a_player_that_breaks_ends_the_run(tmp_path, player):
+def test_a_player_that_breaks_ends_the_run(tmp_path, player, stored):
     """In one sentence; the last good checkpoint stays, and the run goes on from it."""
-    config = tiny_with_pools()
+    config = with_pools(stored)
     # Its rate explodes at the third step.
     rate = {"milestones": (3,), "decay": 1e38}
     config.players = {player: {"schedule": "multistep_restarts"}}
@@ -255,7 +265,7 @@ def test_a_player_that_breaks_ends_the_run(tmp_path, player):
     kept = [p.name for p in (tmp_path / "run" / "checkpoints").iterdir()]
     assert kept == ["2"]
     heard = []
-    train(tiny_with_pools(), tmp_path / "run", say=heard.append)
+    train(with_pools(stored), tmp_path / "run", say=heard.append)
     assert any("going on from step 2 of 4" in text for text in heard)
 
 
@@ -283,7 +293,7 @@ def test_a_player_that_breaks_ends_the_run(tmp_path, player):
 )
 def test_players_that_cannot_be(tmp_path, change, said):
     config = tiny()
-    config.model.losses = {"l1": 1.0}
+    config.model.losses, config.data.blur = {"l1": 1.0}, "shake"
     config.update(change)
     with pytest.raises(UserError, match=said):
         train(config, tmp_path / "run", say=print)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from by_hand import KEY, Adam, close, log_of, pairs, start, stepper
 from test_adversarial import PlainPool
+from tiny_data import two_sets
 
 import kernel_space_jax as ks
 from kernel_space_jax import weights
@@ -21,14 +22,14 @@ SMALL_CRITIC = {"width": 4, "layers": 2, "norm": "batch"}
 
 
 def tiny(task="cycle", **settings):
-    """Two restorers and two critics of a few hundred parameters, on dead leaves."""
+    """Two restorers and two critics of a few hundred parameters."""
     config = defaults(task, network="deblurgan")
     config.model.update(SMALL)
     config.model.critic_options.update(SMALL_CRITIC)
     config.model.update(settings)
     config.learning_rate, config.b1 = 1e-4, 0.5
     config.data.train = ()
-    config.data.crop, config.data.kernel_size = 32, 5
+    config.data.crop, config.data.blur = 32, "none"
     config.data.streams = {
         name: {"train": ("synthetic",)} for name in ("blurry_photos", "sharp_photos")
     }
@@ -181,15 +182,30 @@ def test_a_batch_in_parts_is_the_batch():
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
+def stored(tmp_path_factory):
+    """The spec of five pairs."""
+    return two_sets(tmp_path_factory.mktemp("pairs"))[0]
+
+
+def with_pools(stored):
+    """A run on the halves of these pairs, each drawn by itself."""
+    config = tiny(pool=3)
+    for name, stream in config.data.streams.items():
+        kind = name.removesuffix("_photos")
+        stream.train, stream.validation = (f"{stored}?keep={kind}",), stored
+    return config
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory, stored):
     """The work directory of four steps, in which pools of three images fill."""
     workdir = tmp_path_factory.mktemp("runs") / "whole"
-    train(tiny(pool=3), workdir, say=print)
+    train(with_pools(stored), workdir, say=print)
     return workdir
 
 
-def test_a_run_that_goes_on_is_uninterrupted(tmp_path, run):
-    config = tiny(pool=3)
+def test_a_run_that_goes_on_is_uninterrupted(tmp_path, run, stored):
+    config = with_pools(stored)
     config.steps = 2
     train(config, tmp_path / "run", say=print)
     config.steps = 4
