@@ -1,4 +1,4 @@
-"""A narrow CycleGAN between blurry and sharp dead leaves: half an hour on two cores.
+"""A narrow CycleGAN between blurry and sharp dead leaves, for two cores.
 
     kernel-space train --config configs/cyclegan_synthetic.py --workdir runs/cyclegan
 

@@ -1,4 +1,4 @@
-"""A narrow DeblurGAN-v2 on dead leaves under camera shakes: half an hour on two cores.
+"""A narrow DeblurGAN-v2 on dead leaves under camera shakes, for two cores.
 
     kernel-space train --config configs/deblurgan_v2_synthetic.py --workdir runs/v2
 

@@ -1,4 +1,4 @@
-"""A narrow DualGAN between blurry and sharp dead leaves: half an hour on two cores.
+"""A narrow DualGAN between blurry and sharp dead leaves, for two cores.
 
     kernel-space train --config configs/dualgan_synthetic.py --workdir runs/dualgan
 

@@ -49,6 +49,9 @@ score --data kohler:data/kohler --protocol kohler-proxy --method blurry \
 score --data pairs:data/gopro --protocol aligned --method blurry \
   --method map --method map-local --results skimage-unsharp=outside/gopro \
   -o runs/gopro-aligned --title "GoPro, 11 training pairs, aligned"
+score --data pairs:data/gopro --protocol aligned --method blurry --weights mender \
+  -o runs/gopro-mender \
+  --title "GoPro, 11 training pairs, kernels found for each pixel"
 # MAXIM is installed as the README says. `auto-alone` is auto without it.
 mkdir -p data/kodak-as-is
 ln -sfn ../kodak24 data/kodak-as-is/sharp

@@ -22,7 +22,7 @@ from kernel_space_jax import weights
 from kernel_space_jax.cli import app
 from kernel_space_jax.datasets import Record
 from kernel_space_jax.deblur import automatic
-from kernel_space_jax.deblur.field import believed, part_against, share_of_map
+from kernel_space_jax.deblur.field import believed, share_of_map
 from kernel_space_jax.evaluation.methods import from_weights
 from kernel_space_jax.metrics import best_shift, psnr
 from kernel_space_jax.models.per_pixel.two_heads import TwoHeads
@@ -198,7 +198,6 @@ def test_two_kernels_are_not_taken_for_one(mapped):
         (1.0, lambda y, x: np.round(3 * x) / 3, "maxim"),
         (0.2, lambda y, x: x, "maxim"),
         (0.2, lambda y, x: y, "basis"),
-        (-1.0, lambda y, x: y, "basis"),
     ],
 )
 def test_auto_takes_the_way_that_fits(mapped, monkeypatch, share, answer, taken):
@@ -206,9 +205,7 @@ def test_auto_takes_the_way_that_fits(mapped, monkeypatch, share, answer, taken)
     that took out blur."""
     y, x = ks.read(SHAKEN).pixels, ks.read(SHARP).pixels
     z = answer(y, x).astype(np.float32)
-    monkeypatch.setattr(automatic, "share_of_map", lambda field: abs(share))
-    if share < 0:  # of a kernel that is likely, and clearly wrong elsewhere
-        monkeypatch.setattr(automatic, "part_against", lambda field: 0.2)
+    monkeypatch.setattr(automatic, "share_of_map", lambda field: share)
     monkeypatch.setattr(automatic, "named", lambda restorer: "maxim")
     monkeypatch.setattr(automatic, "_restorer", lambda name: None)
     monkeypatch.setattr(
@@ -239,14 +236,6 @@ def test_the_part_of_a_photo_that_has_the_last_kernel():
     # Where map found nothing, no blur at all is twice among the candidates.
     kernels = kernels.at[0, 2].set(kernels[0, 0])
     assert share_of_map(KernelField(kernels, masks)) == 1
-
-
-def test_the_part_of_a_photo_that_is_clearly_another_kernels():
-    kernels = jnp.full((1, 3, 5, 5), 1 / 25)
-    masks = jnp.zeros((1, 4, 10, 3)).at[...].set(jnp.array([0.4, 0.3, 0.3]))
-    assert part_against(KernelField(kernels, masks)) == 0
-    masks = masks.at[:, :, :4].set(jnp.array([0.1, 0.85, 0.05]))
-    assert part_against(KernelField(kernels, masks)) == pytest.approx(0.4)
 
 
 def test_a_kernel_that_is_the_likeliest_in_few_places_has_no_say():

@@ -6,8 +6,7 @@ part of the photo where it is the likeliest. And where blur was taken out, edges
 sparser: |grad x|_1 / |grad x|_2 falls.
 
     as it is  map finds no blur, and its share is above `SHARP`
-    map       map's share is above `SHARE`, another kernel is clearly likelier in less
-              than `AGAINST` of it, and its edges are sparser than the restorer's
+    map       map's share is above `SHARE`, and its edges sparser than the restorer's
     restorer  its edges are sparser than the photo's by `SPARSER`
     basis     otherwise
 
@@ -19,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from kernel_space_jax.deblur.by_network import deblur_by_network
-from kernel_space_jax.deblur.field import judged, part_against, share_of_map
+from kernel_space_jax.deblur.field import judged, share_of_map
 from kernel_space_jax.deblur.network import read_once
 from kernel_space_jax.deblur.per_pixel import deblur_per_pixel
 from kernel_space_jax.deblur.result import TILE, Deblurred
@@ -33,12 +32,8 @@ from kernel_space_jax.tell import Tell, silent
 from kernel_space_jax.weights import Weights, installed
 
 # Chosen on photos that we blurred: shakes, turned cameras, averages of a 240 fps clip,
-# moving objects, sharp ones (docs/history/measurements.md). A share of 0.25 wins 0.4 dB
-# on shakes and turned cameras, and loses 1 dB, up to 10 of one photo, on whole frames.
+# moving objects, sharp ones (docs/history/measurements.md).
 SHARE, SPARSER = 0.64, 0.05
-# Of 42 more, where one object moved or stood still, those of above 0.2 lose up to 8 dB
-# by map; one that gains 3 dB has 0.19.
-AGAINST = 0.19
 # Sharp photos come back 1.5 dB nearer to themselves than by basis, and those with a
 # small object that moved lose 0.1.
 SHARP = 0.9
@@ -73,8 +68,8 @@ def deblur_automatically(
         return found._replace(method="map")
     field = judged(photo.middle(tile), network, preset, tell)
     h, share = field.kernels[0, -1], share_of_map(field)
-    still = h.max() == 1
-    likely = bool(share > SHARE and part_against(field) < AGAINST and not still)
+    still = bool(h.max() == 1)
+    likely = bool(share > SHARE) and not still
     if still and share > SHARP:
         return undo(photo, h)._replace(method="map")
     name = named(restorer)

@@ -28,8 +28,6 @@ FINDERS = (Mender, Judge, TwoHeads)
 # The kernel of map counts if it is the likeliest in this part of a photo. Wrong ones
 # reach up to 0.7 (six BSDS images that no table has, one of GoPro's), right ones more.
 BELIEVED = 0.7
-# So many times as likely: no matter of doubt, as places without detail are.
-CLEARLY = 8
 # The least sum of a cropped kernel, to divide by.
 LEAST_KERNEL = 1e-6
 
@@ -90,14 +88,6 @@ def share_of_map(field: KernelField) -> jax.Array:
     last, first = winner == field.masks.shape[-1] - 1, winner == 0
     same = jnp.max(field.kernels[0, -1]) == 1
     return jnp.mean(last | (first & same))
-
-
-@jax.jit
-def part_against(field: KernelField) -> jax.Array:
-    """The part of the pixels for which another kernel is `CLEARLY` likelier than the
-    last: a number."""
-    masks = field.masks[0]
-    return jnp.mean(CLEARLY * masks[..., -1] < jnp.max(masks, -1))
 
 
 def _of_side(h: jax.Array, side: int) -> jax.Array:
