@@ -12,9 +12,10 @@ download (docs/weights.md): `kernel-space import-weights vgg19 FILE --install`.
 Without the word `vgg` colours and edges stand in for it, with weights chosen here: no
 download, and not the published loss. The penalty is that of an image; that of the
 authors' program is `--config.model.penalty=pixels`. The row Synth, sharp photos under
-random trajectories:
+random trajectories, and Comb, where two of three pairs get such blur anew:
 
     ... --config.data.train="('images:/photos',)" --config.data.blur=shake
+    ... --config.data.blur=shake --config.data.fresh=0.667
 
 This project has not run it.
 """

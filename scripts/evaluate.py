@@ -2,7 +2,7 @@
 
 python scripts/evaluate.py --data levin:data/levin09 --method blurry -o run
 
-`scripts/evaluate.py blur-swap ...` is `kernel-space blur-swap ...`.
+`scripts/evaluate.py blur-swap ...` is `kernel-space blur-swap ...`; so is `deblurgan`.
 """
 
 import sys
@@ -10,6 +10,6 @@ import sys
 from kernel_space_jax.cli import main
 
 if __name__ == "__main__":
-    if sys.argv[1:2] != ["blur-swap"]:
+    if sys.argv[1:2] not in (["blur-swap"], ["deblurgan"]):
         sys.argv.insert(1, "evaluate")
     main()

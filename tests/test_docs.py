@@ -29,6 +29,7 @@ RUN_ELSEWHERE = ["extending.md"]
 # Commands on the samples that take long; other tests run these methods.
 SLOW = ("--preset", "compact.safetensors", "--method map-local", "--method basis")
 PATH = re.compile(r"(?:[\w-]+/)+[\w.-]+\.(?:py|md|sh|png|jpg|txt)")
+EXPERIMENTS = ("blur-swap", "deblurgan")
 PROGRAMS = ("kernel-space ", ".venv/bin/kernel-space ", "python scripts/evaluate.py ")
 
 
@@ -51,7 +52,7 @@ def commands(page: Path) -> list[list[str]]:
             if line.startswith(program):
                 verb = ["evaluate"] if "evaluate.py" in program else []
                 words = shlex.split(line.removeprefix(program), comments=True)
-                found.append(words if words[0] == "blur-swap" else verb + words)
+                found.append(words if words[0] in EXPERIMENTS else verb + words)
     return found
 
 

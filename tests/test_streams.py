@@ -73,6 +73,47 @@ def test_a_step_sees_every_stream(config):
     np.testing.assert_array_equal(seen["leaves"]["number"], batch["number"])
 
 
+def test_a_part_of_the_pairs_gets_fresh_blur(config):
+    config.data.streams = {}
+    config.data.blur, config.data.fresh = "shake", 0.5
+    # A shake of one pixel leaves the photo as it is.
+    config.data.kernel_size = 1
+    batch = next(open_feed(config)) | {"number": np.arange(4, dtype=np.int32)}
+    prepare = jax.jit(preparations(config.data))
+    seen = [arrays(prepare(batch, jax.random.key(seed))) for seed in range(4)]
+    x, y = (
+        np.concatenate([part[name] for part in seen]) for name in ("sharp", "blurry")
+    )
+    as_it_was = np.isclose(x + y, 1, atol=1e-6).all((1, 2, 3))
+    blurred_anew = np.isclose(y, x, atol=1e-6).all((1, 2, 3))
+    assert (as_it_was ^ blurred_anew).all()
+    assert 2 < as_it_was.sum() < 14
+
+    config.data.kernel_size = 5
+    wide = next(open_feed(config))
+    assert wide["sharp"].shape == (4, 20, 20, 3)
+    prepare = jax.jit(preparations(config.data))
+    part = prepare(wide | {"number": batch["number"]}, jax.random.key(0))
+    assert part["sharp"].shape == part["blurry"].shape == (4, 16, 16, 3)
+    # Validation pairs are never blurred anew.
+    held_out = open_validation(config)[0]
+    kept = preparations(config.data, training=False)(held_out, jax.random.key(0))
+    np.testing.assert_allclose(kept["sharp"] + kept["blurry"], 1, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"fresh": 0.5}, "set data.blur to shake or scene"),
+        ({"fresh": 0.5, "blur": "shake", "train": ("synthetic",)}, "no blurry images"),
+    ],
+)
+def test_fresh_blur_that_cannot_be(config, change, says):
+    config.data.update(change)
+    with pytest.raises(UserError, match=says):
+        open_feed(config)
+
+
 def test_what_one_stream_holds_does_not_move_another(config):
     both = next(open_feed(config))
     del config.data.streams["leaves"]

@@ -251,6 +251,15 @@ def test_the_restorer_of_a_run_deblurs(tmp_path, run):
     assert isinstance(module, PatchGAN) and variables.keys() == {"params"}
 
 
+def test_a_critic_that_collapses_is_told(tmp_path, stored, capsys):
+    config = tiny(adversarial="hinge", penalty_weight=0.0, critic_updates=100)
+    config.data.train, config.data.validation = (stored,), stored
+    # It tells all images apart by more than the margin: no loss is left to learn from.
+    config.players.critic = {"learning_rate": 0.1}
+    train(config, tmp_path, say=print)
+    assert capsys.readouterr().err.count("the critic learns nothing") == 1
+
+
 @pytest.mark.parametrize("player", ["critic", "restorer"])
 def test_a_player_that_breaks_ends_the_run(tmp_path, player, stored):
     """In one sentence; the last good checkpoint stays, and the run goes on from it."""

@@ -60,8 +60,14 @@ VERBS = {
         "evaluate", "Put runs of evaluate on one page: images, curves, tables.", SCORE
     ),
     "blur-swap": Verb(
-        "evaluate",
+        "experiments",
         "Train a restorer on pairs, and on the same pairs with their blur swapped.",
+        SCORE,
+    ),
+    "deblurgan": Verb(
+        "experiments",
+        "Train DeblurGAN on pairs, on synthetic blur, on both; CycleGAN and DualGAN "
+        "too.",
         SCORE,
     ),
     "train": Verb("train", "Train a network; run it again to go on.", TRAIN),

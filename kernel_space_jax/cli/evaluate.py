@@ -4,7 +4,7 @@ import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
@@ -16,6 +16,9 @@ from kernel_space_jax.cli.outputs import Overwrite, claim, claim_folder, folder_
 from kernel_space_jax.cli.progress import Bar
 from kernel_space_jax.deblur import methods
 from kernel_space_jax.errors import unknown
+
+if TYPE_CHECKING:
+    from kernel_space_jax.evaluation.tables import Table
 
 Data = Annotated[
     str, typer.Option("--data", help="The data set, NAME:PATH?option=value.")
@@ -47,7 +50,12 @@ Results = Annotated[
         "the data set, to score them too: [LABEL=]FOLDER.",
     ),
 ]
-
+InMarkdown = Annotated[
+    Path | None,
+    typer.Option(
+        help="A Markdown file to put the table into as well; the rest of it stays."
+    ),
+]
 
 # What a run writes into its folder, beside images and kernels.
 RUN_FILES = ("rows.jsonl", "scores.csv", "summary.json", "table.md")
@@ -105,12 +113,7 @@ def evaluate(
             help="Show what papers report on this layout of data set beside the scores."
         ),
     ] = "",
-    table: Annotated[
-        Path | None,
-        typer.Option(
-            help="A Markdown file to put the table into as well; the rest of it stays."
-        ),
-    ] = None,
+    table: InMarkdown = None,
     title: Annotated[str | None, typer.Option(help="The table's title.")] = None,
     images: Annotated[
         bool,
@@ -134,7 +137,6 @@ def evaluate(
     from kernel_space_jax.evaluation.curves import write_sweep
     from kernel_space_jax.evaluation.methods import chosen
     from kernel_space_jax.evaluation.results import from_folder
-    from kernel_space_jax.evaluation.tables import put_section, write_all
 
     if split is not None:
         data += f"{'&' if '?' in data else '?'}split={split}"
@@ -159,7 +161,7 @@ def evaluate(
     claim_folder(folder, sources, below=True)
     if not (folder / "run.json").exists():
         claim([folder / name for name in RUN_FILES], overwrite=None)
-    _check_table(table)
+    check_table(table)
     with Bar("evaluating images:") as bar:
         found = run(
             folder,
@@ -172,91 +174,15 @@ def evaluate(
     if title is None:
         names = dict.fromkeys([found.protocol.name, data.partition(":")[0]])
         title = ", ".join(names)
-    text = write_all(folder, found, title, _command())
+    write_table(folder, found, title, table)
     if kinds:
         write_sweep(folder, found)
-    if table is not None:
-        put_section(table, title, text)
-    out.print(escape(text))
     out.print(f"written to {escape(str(folder))}")
     if found.problems:
         count = len(found.problems)
         err.print(f"[bold red]problems:[/] {count}, listed below the table")
     if strict and (found.problems or found.notes):
         raise typer.Exit(1)
-
-
-@app.command(
-    "blur-swap",
-    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
-)
-def blur_swap(
-    context: typer.Context,
-    pairs: Annotated[str, typer.Option("--train", help="Pairs to learn, NAME:PATH.")],
-    test: Annotated[str, typer.Option(help="Pairs of other scenes, NAME:PATH.")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="Folder of the run.")],
-    config: Annotated[
-        Path,
-        typer.Option(
-            help="The config of a restorer, a file or the name of one that comes with "
-            "the package."
-        ),
-    ] = Path("restorer"),
-    weight_file: Annotated[
-        Path,
-        typer.Option(
-            "--weights",
-            help="The kernel space that moves blur between pairs, a weight file.",
-        ),
-    ] = Path("kernel-space"),
-    leaves: Annotated[
-        bool,
-        typer.Option(
-            "--leaves",
-            help="Also train on made-up pictures of dead leaves, to compare.",
-        ),
-    ] = False,
-    title: Annotated[str, typer.Option(help="The table's title.")] = "Blur swap",
-    table: Annotated[
-        Path | None,
-        typer.Option(
-            help="A Markdown file to put the table into as well; the rest of it stays."
-        ),
-    ] = None,
-) -> None:
-    """Train a restorer on pairs, and on the same pairs with their blur swapped.
-
-    Both are scored on the test pairs. Any key of the config may follow:
-    --config.steps=1000. Run it again after an interruption: it goes on.
-    """
-    from absl import logging
-
-    from kernel_space_jax.evaluation.tables import put_section, write_all
-    from kernel_space_jax.experiments.blur_swap import blur_swap as run
-    from kernel_space_jax.training.config import load_config
-
-    claim_folder(output, [folder_of(pairs), folder_of(test)])
-    if output.exists() and any(output.iterdir()) and not (output / "swapped").exists():
-        raise ks.UserError(
-            f"{output} holds something other than such a run; give a new folder with -o"
-        )
-    _check_table(table)
-    # What Orbax logs in pages, the error says in a sentence.
-    logging.set_verbosity(logging.FATAL)
-    found = run(
-        output,
-        pairs,
-        test,
-        load_config(config, context.args),
-        weights.load(weight_file),
-        leaves=leaves,
-        say=lambda text: err.print(escape(text)),
-    )
-    text = write_all(output / "scores", found, title, _command())
-    if table is not None:
-        put_section(table, title, text)
-    out.print(escape(text))
-    out.print(f"written to {escape(str(output))}")
 
 
 @app.command()
@@ -293,7 +219,17 @@ def _folder(result: str) -> Path:
     return Path(result.rpartition("=")[2])
 
 
-def _check_table(table: Path | None) -> None:
+def write_table(folder: Path, found: "Table", title: str, table: Path | None) -> None:
+    """The table into its run's folder, into a Markdown file, and onto the screen."""
+    from kernel_space_jax.evaluation.tables import put_section, write_all
+
+    text = write_all(folder, found, title, _command())
+    if table is not None:
+        put_section(table, title, text)
+    out.print(escape(text))
+
+
+def check_table(table: Path | None) -> None:
     """A `UserError` unless a table can be put into that file."""
     if table is None:
         return

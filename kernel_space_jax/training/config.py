@@ -84,6 +84,7 @@ def defaults(task: str, **options: Any) -> Config:
     # Blur made on the device where the data has none: one camera "shake" for an image,
     # a "scene" whose objects all move differently, or "none".
     config.data.blur = "shake"
+    config.data.fresh = 0.0  # the part of pairs whose sharp image gets such blur too
     config.data.kernel_size = 33
     config.data.noise = 0.0  # standard deviation of noise added to a shake
     config.data.objects = 3  # in a scene, before a background

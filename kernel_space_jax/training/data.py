@@ -7,7 +7,7 @@ sees each as batch[NAME]. Every stream is drawn by itself and resumed by itself.
 A feed hands out this process's rows of each batch (NumPy), and a pure function
 `prepare(batch, keys)` finishes them on the device inside the compiled step: integers
 become floats, sharp images are drawn if there are none, and blurred if they have no
-blurry partner.
+blurry partner, or if `fresh` blur takes its place.
 """
 
 import zlib
@@ -31,6 +31,7 @@ SYNTHETIC = "synthetic"
 PIPELINES = ("grain", "tf")
 MAIN = ""
 # What the batch of a stream may hold.
+IMAGES = ("sharp", "blurry")
 PARTS = ("number", "sharp", "blurry", "kernel", "kernels", "masks")
 
 
@@ -106,6 +107,8 @@ def open_feed(config: Config) -> Feed:
 
 def _open_stream(data: Config, batch_size: int, seed: int) -> Feed:
     specs = tuple(data.train)
+    if data.fresh:
+        _check_fresh(data, specs)
     if SYNTHETIC in specs:
         if len(specs) > 1:
             raise UserError("data.train mixes 'synthetic' with data sets; take one")
@@ -120,12 +123,25 @@ def _open_stream(data: Config, batch_size: int, seed: int) -> Feed:
         batches(
             list(zip(specs, data.weights, strict=True)),
             batch_size=batch_size // jax.process_count(),
-            crop=_read_crop(data, specs[0]),
+            crop=_read_crop(data, specs[0], data.fresh),
             seed=seed,
             workers=data.workers,
             backend=data.pipeline,
         )
     )
+
+
+def _check_fresh(data: Config, specs: tuple[str, ...]) -> None:
+    from kernel_space_jax.datasets import open_source
+
+    if data.blur == "none":
+        raise UserError("data.fresh asks for new blur; set data.blur to shake or scene")
+    for spec in specs:
+        if spec == SYNTHETIC or "blurry" not in open_source(spec).parts():
+            raise UserError(
+                f"{spec} has no blurry images, so all its blur is made here; leave "
+                "out data.fresh"
+            )
 
 
 class _Streams:
@@ -201,7 +217,7 @@ def _read(data: Config, numbers: np.ndarray, size: int) -> HostBatch:
     from kernel_space_jax.datasets.crops import Draw, read_crop
 
     source = open_source(data.validation)
-    side = _read_crop(data, data.validation)
+    side = _read_crop(data, data.validation, fresh=0.0)
     crops = []
     for number in numbers:
         record = int(number) * len(source) // size
@@ -210,11 +226,13 @@ def _read(data: Config, numbers: np.ndarray, size: int) -> HostBatch:
     return {part: np.stack([crop[part] for crop in crops]) for part in crops[0]}
 
 
-def _read_crop(data: Config, spec: str) -> int:
+def _read_crop(data: Config, spec: str, fresh: float) -> int:
     """Pixels a side to read, so that `crop` are left where blur is made here."""
     from kernel_space_jax.datasets import open_source
 
-    made = data.blur != "none" and "blurry" not in open_source(spec).parts()
+    made = data.blur != "none" and (
+        fresh > 0 or "blurry" not in open_source(spec).parts()
+    )
     return _wide_crop(data) if made else data.crop
 
 
@@ -222,12 +240,16 @@ def _wide_crop(data: Config) -> int:
     return data.crop + 2 * (data.kernel_size // 2)
 
 
-def preparations(data: Config) -> Callable[[Batch, Array], Batch]:
+def preparations(
+    data: Config, *, training: bool = True
+) -> Callable[[Batch, Array], Batch]:
     """The on-device half of a feed: (batch, a key) -> batch, all streams finished.
 
-    Each stream has the "number" of the batch too.
+    Each stream has the "number" of the batch too. Validation pairs stay as they are.
     """
     found = streams(data)
+    for stream in found.values():
+        stream.fresh = stream.fresh if training else 0.0
     finish = {name: preparation(stream) for name, stream in found.items()}
 
     def prepare(batch: Batch, key: Array) -> Batch:
@@ -249,15 +271,17 @@ def preparation(data: Config) -> Callable[[Batch, Array], Batch]:
     "shake": y = h * x + noise with a fresh camera shake, and h as "kernel".
     "scene": a `synthesis.scene` of x, with its "kernels" and "masks"; "sharp" is
     brighter than 1 where the photo is clipped.
-    Pixels beyond the crop take part in both.
+    Pixels beyond the crop take part in both. Pairs stay as they are, but for the part
+    `data.fresh`: its sharp images are blurred so, and only images are in the batch.
     """
     side = _wide_crop(data) if data.blur != "none" else data.crop
     blur = BLURS[data.blur]
 
     def prepare(batch: Batch, keys: Array) -> Batch:
         batch = {name: _as_floats(value) for name, value in batch.items()}
-        if "blurry" in batch:
+        if "blurry" in batch and not data.fresh:
             return batch
+        stored = {name: batch[name] for name in IMAGES if name in batch}
         keys = jax.vmap(jax.random.split)(keys)
         x = batch.get("sharp")
         if x is None or data.leaves:
@@ -265,7 +289,14 @@ def preparation(data: Config) -> Callable[[Batch, Array], Batch]:
             x = drawn if x is None else _some(data.leaves, keys[:, 0], drawn, x)
         if data.soft < 1:
             x = jax.vmap(partial(_soft, data.soft))(keys[:, 0], x)
-        return batch | jax.vmap(partial(blur, data))(keys[:, 1], x)
+        made = jax.vmap(partial(blur, data))(keys[:, 1], x)
+        if "blurry" not in batch:
+            return batch | made
+        inner = jax.vmap(partial(_inner, data))(stored)
+        chosen = jax.vmap(partial(jax.random.fold_in, data=2))(keys[:, 0])
+        return batch | {
+            name: _some(data.fresh, chosen, made[name], inner[name]) for name in IMAGES
+        }
 
     return prepare
 

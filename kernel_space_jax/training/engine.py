@@ -110,7 +110,10 @@ class Engine:
         return lambda run, batch: compiled(run, self.frozen, batch)
 
     def _on_validation(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        prepare, key = preparations(self.config.data), self._key(VALIDATION)
+        prepare, key = (
+            preparations(self.config.data, training=False),
+            self._key(VALIDATION),
+        )
 
         def apply(run: Run, frozen: Frozen, batch: Batch) -> Any:
             seen = prepare(batch, jax.random.fold_in(key, 0))

@@ -141,6 +141,7 @@ def _loop(
     pending: list[Metrics] = []
     examples, since = 0, time.perf_counter()
     scores = None
+    idle: set[str] = set()
     for step in range(begun + 1, config.steps + 1):
         run, metrics = supply.step(step, run)
         assert supply.stage
@@ -154,6 +155,9 @@ def _loop(
         if step % config.log_every == 0 or last or halt:
             values = _means(pending)
             _guard(values, checkpoints)
+            idle, before = _idle(values), idle
+            for player in sorted(idle - before):
+                progress.say(_says_idle(step, player))
             values["images_per_second"] = examples / (time.perf_counter() - since)
             pending, examples, since = [], 0, time.perf_counter()
             progress.update(step, values)
@@ -217,6 +221,21 @@ def _means(pending: list[Metrics]) -> dict[str, float]:
     values = jax.device_get(pending)
     means = {k: float(np.mean([v[k] for v in values])) for k in values[0]}
     return means | {"broken": int(values[-1]["broken"])}
+
+
+def _idle(values: dict[str, float]) -> set[str]:
+    """The players whose gradients were zero at each step; "" is the only one."""
+    norms = {k: v for k, v in values.items() if k.endswith("gradient_norm")}
+    return {k.removesuffix("gradient_norm") for k, norm in norms.items() if norm == 0}
+
+
+def _says_idle(step: int, player: str) -> str:
+    player = player.rstrip("_") or "network"
+    return (
+        f"step {step}: the {player} learns nothing, as its gradients are zero. If this "
+        "does not pass, stop the run, lower its learning rate and begin again; the "
+        "checkpoint with the best score is kept"
+    )
 
 
 def _guard(values: dict[str, float], checkpoints: Checkpoints) -> None:

@@ -28,6 +28,10 @@ SHOW_KERNEL = (
 AUGMENT = "augment --source SET=pairs:twice --target SET=images:set -o FOLDER=new -n 1"
 EVALUATE = "evaluate --data SET=pairs:twice --method blurry -o FOLDER=new"
 SWAP = "blur-swap --train SET=pairs:twice --test SET=pairs:twice -o FOLDER=new"
+GAN = (
+    "deblurgan --train SET=pairs:twice --test pairs:twice --photos SET=images:set "
+    "--test-photos images:set -o FOLDER=new"
+)
 CHECK = "data check SET=images:set"
 PREPARE = "data prepare SET=images:set -o FOLDER=new"
 SHOW = "data show SET=images:set -o PICTURE=new.png --crop 32"
@@ -39,7 +43,7 @@ EXPORT = "export folder -o FILE=new.safetensors"
 TRAIN = "train --config restorer --workdir new"
 ALL = (
     DEBLUR, TRANSFER, KERNELS, SAMPLE, INTERPOLATE, SHOW_KERNEL, AUGMENT, EVALUATE,
-    SWAP, CHECK, PREPARE, SHOW, DESCRIBE, PROGRAM,
+    SWAP, GAN, CHECK, PREPARE, SHOW, DESCRIBE, PROGRAM,
 )  # fmt: skip
 # With weights of the user's own.
 WITH_WEIGHTS = (
@@ -133,6 +137,8 @@ UNKNOWN = (
     f"{SWAP} --config text.py",
     f"{SWAP} --config judge",
     f"{SWAP} --config.wdth=3",
+    f"{GAN} --recipe medium",
+    f"{GAN} --config.wdth=3",
     "evaluate --data pairs:twice -o new",
     "report missing -o new",
     "report text.png -o new",

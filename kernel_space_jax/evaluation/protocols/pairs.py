@@ -27,6 +27,11 @@ def score(record: Record, restored: Restored) -> Scores:
 
 
 RERUN = "a talk that reran both published models"
+USER = (
+    "a user with the authors' weights, issue 106 of their repository; the paper's own "
+    "PSNR has a mistake, its README says"
+)
+QUOTED = "Kupyn et al. 2019, with Inception, as issue 102 of their repository quotes it"
 _gopro = partial(Published, images="GoPro, 1111 test pairs", data="gopro")
 PAIRS = Protocol(
     "pairs",
@@ -39,6 +44,8 @@ PAIRS = Protocol(
         _gopro("MIMO-UNet+", {"PSNR": 32.45, "SSIM": 0.957}, source="Cho et al. 2021"),
         _gopro("Restormer", {"PSNR": 32.92, "SSIM": 0.961}, source="Zamir et al. 2022"),
         _gopro("NAFNet-64", {"PSNR": 33.69, "SSIM": 0.967}, source="Chen et al. 2022"),
+        _gopro("DeblurGAN, wild", {"PSNR": 25.20}, source=USER),
+        _gopro("DeblurGAN-v2", {"PSNR": 29.55, "SSIM": 0.934}, source=QUOTED),
         _gopro("DeblurGAN, rerun", {"PSNR": 32.12, "SSIM": 0.98}, source=RERUN),
         _gopro("adaptive basis, rerun", {"PSNR": 31.21, "SSIM": 0.91}, source=RERUN),
     ),

@@ -1,0 +1,127 @@
+"""Verbs that train and then score: kernel-space blur-swap and deblurgan."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+import kernel_space_jax as ks
+from kernel_space_jax import weights
+from kernel_space_jax.cli.app import app, err, out
+from kernel_space_jax.cli.evaluate import InMarkdown, check_table, write_table
+from kernel_space_jax.cli.outputs import claim_folder, folder_of
+
+# Keys of a config may follow: --config.steps=1000.
+EXPERIMENT = {"allow_extra_args": True, "ignore_unknown_options": True}
+RunFolder = Annotated[Path, typer.Option("-o", "--output", help="Folder of the run.")]
+Title = Annotated[str, typer.Option(help="The table's title.")]
+
+
+@app.command("blur-swap", context_settings=EXPERIMENT)
+def blur_swap(
+    context: typer.Context,
+    pairs: Annotated[str, typer.Option("--train", help="Pairs to learn, NAME:PATH.")],
+    test: Annotated[str, typer.Option(help="Pairs of other scenes, NAME:PATH.")],
+    output: RunFolder,
+    config: Annotated[
+        Path,
+        typer.Option(
+            help="The config of a restorer, a file or the name of one that comes with "
+            "the package."
+        ),
+    ] = Path("restorer"),
+    weight_file: Annotated[
+        Path,
+        typer.Option(
+            "--weights",
+            help="The kernel space that moves blur between pairs, a weight file.",
+        ),
+    ] = Path("kernel-space"),
+    leaves: Annotated[
+        bool,
+        typer.Option(
+            "--leaves",
+            help="Also train on made-up pictures of dead leaves, to compare.",
+        ),
+    ] = False,
+    title: Title = "Blur swap",
+    table: InMarkdown = None,
+) -> None:
+    """Train a restorer on pairs, and on the same pairs with their blur swapped.
+
+    Both are scored on the test pairs. Any key of the config may follow:
+    --config.steps=1000. Run it again after an interruption: it goes on.
+    """
+    from kernel_space_jax.experiments.blur_swap import blur_swap as run
+    from kernel_space_jax.training.config import load_config
+
+    _claim_run(output, [pairs, test], table, "swapped")
+    found = run(
+        output,
+        pairs,
+        test,
+        load_config(config, context.args),
+        weights.load(weight_file),
+        leaves=leaves,
+        say=lambda text: err.print(escape(text)),
+    )
+    write_table(output / "scores", found, title, table)
+    out.print(f"written to {escape(str(output))}")
+
+
+@app.command("deblurgan", context_settings=EXPERIMENT)
+def deblurgan(
+    context: typer.Context,
+    pairs: Annotated[str, typer.Option("--train", help="Pairs to learn, NAME:PATH.")],
+    photos: Annotated[
+        str, typer.Option("--photos", help="Sharp photos to learn, NAME:PATH.")
+    ],
+    test: Annotated[str, typer.Option(help="Pairs of other scenes, NAME:PATH.")],
+    test_photos: Annotated[str, typer.Option(help="Other sharp photos, NAME:PATH.")],
+    output: RunFolder,
+    kohler: Annotated[
+        str, typer.Option(help="Köhler's photos, to score too: kohler:PATH.")
+    ] = "",
+    recipe: Annotated[
+        str,
+        typer.Option(
+            help="small: minutes on two cores for each network. published: the "
+            "authors' schedules, and weights of VGG19."
+        ),
+    ] = "small",
+    title: Title = "DeblurGAN",
+    table: InMarkdown = None,
+) -> None:
+    """Train DeblurGAN on pairs, on synthetic blur, on both; CycleGAN and DualGAN too.
+
+    All are scored on the test pairs, on the other photos under new camera shakes, and
+    on Köhler's photos. Any key of the configs may follow: --config.steps=1000. Run it
+    again after an interruption: it goes on.
+    """
+    from kernel_space_jax.experiments import deblurgan as experiment
+
+    _claim_run(output, [pairs, photos, test, test_photos], table, "shaken")
+    found = experiment.deblurgan(
+        output,
+        experiment.Sets(pairs, photos, test, test_photos, kohler),
+        experiment.recipe(recipe, context.args),
+        say=lambda text: err.print(escape(text)),
+    )
+    for name, one in found.items():
+        write_table(output / f"scores-{name}", one, f"{title}, {name}", table)
+    out.print(f"written to {escape(str(output))}")
+
+
+def _claim_run(output: Path, specs: list[str], table: Path | None, made: str) -> None:
+    """A `UserError` if the folder holds something else; a run's holds `made`."""
+    from absl import logging
+
+    claim_folder(output, [folder_of(spec) for spec in specs])
+    if output.exists() and any(output.iterdir()) and not (output / made).exists():
+        raise ks.UserError(
+            f"{output} holds something other than such a run; give a new folder with -o"
+        )
+    check_table(table)
+    # What Orbax logs in pages, the error says in a sentence.
+    logging.set_verbosity(logging.FATAL)

@@ -1,0 +1,76 @@
+"""Arms of an experiment: trainings that one table compares.
+
+RUN/prepared/NAME/    pairs in tiles, to read fast; may be removed
+RUN/training/ARM/     a work directory an arm
+RUN/ARM.safetensors   what it learned, at its last step
+"""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from kernel_space_jax.datasets.prepare import Storage, prepare
+from kernel_space_jax.datasets.source import FolderSource, Source
+from kernel_space_jax.errors import UserError
+from kernel_space_jax.training.export import export_weights
+from kernel_space_jax.training.log import read_log
+from kernel_space_jax.training.loop import train
+from kernel_space_jax.training.task import Config
+
+# Of the pairs in training: decoding whole photos would take longer than learning.
+TILES = Storage(tile=512)
+
+Say = Callable[[str], None]
+
+
+def prepared(run: Path, name: str, source: Source) -> str:
+    """The pairs as training reads them: a spec."""
+    if not isinstance(source, FolderSource):
+        return source.spec
+    tiles = run / "prepared" / name
+    prepare(source, tiles, TILES)
+    return f"prepared:{tiles}"
+
+
+def check_apart(source: Source, held_out: Source) -> None:
+    """A `UserError` if an image is in both."""
+    shared = sorted(set(source.names) & set(held_out.names))
+    if shared:
+        raise UserError(
+            f"{shared[0]} is in the training pairs and in the test pairs; "
+            "give sets that share no scene"
+        )
+
+
+def trained(run: Path, arm: str, config: Config, say: Say) -> Path:
+    """Trains one arm to its last step; the weight file of its first network."""
+    say(f"training {arm}")
+    workdir = run / "training" / arm
+    train(config, workdir, say=say)
+    if read_log(workdir / "metrics.jsonl")[-1]["step"] < config.steps:
+        raise UserError(
+            f"training {arm} was stopped; the same command goes on from there"
+        )
+    file = run / f"{arm}.safetensors"
+    # Not the best: that was chosen on the test pairs.
+    export_weights(workdir, file, step=config.steps)
+    return file
+
+
+def draw_arms(picture: Path, run: Path, arms: Iterable[str]) -> None:
+    """PSNR on crops of held-out pairs, a line an arm, dashed the input."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6, 3.8), layout="constrained")
+    axis = figure.subplots()
+    floor = 0.0
+    for arm in arms:
+        log = read_log(run / "training" / arm / "metrics.jsonl")
+        seen = [record for record in log if record["kind"] == "validation"]
+        steps, found = ([r[key] for r in seen] for key in ("step", "psnr"))
+        axis.plot(steps, found, "o-", label=arm, markersize=3)
+        floor = seen[-1]["psnr_of_blurry"]
+    axis.axhline(floor, linestyle="--", color="grey", label="blurry input")
+    axis.set(xlabel="step", ylabel="PSNR on held-out crops (dB)")
+    axis.grid(alpha=0.3)
+    axis.legend(fontsize=8)
+    figure.savefig(picture, dpi=110)
