@@ -13,6 +13,7 @@ from kernel_space_jax.losses import (
     perceptual,
     style,
 )
+from kernel_space_jax.losses.perceptual import SEEN
 from kernel_space_jax.models.vgg import CONTENT_LAYERS, STYLE_LAYERS
 from kernel_space_jax.weights import from_torch
 
@@ -47,6 +48,28 @@ def test_perceptual_loss_agrees(name):
         for layer, features in seen.items():
             expected = golden[f"out/mean_{layer}"]
             assert abs(features.mean() / expected - 1) < 1e-5
+
+
+def test_blur2blurs_loss_of_vgg16_agrees():
+    golden = Golden("loss_vgg16_blur2blur_div8")
+    weights = {k.removeprefix("vgg16."): v for k, v in golden.weights().items()}
+    module, variables = from_torch("vgg16", weights)
+    x, y = golden.image("in/x"), golden.image("in/y")
+
+    def loss_fn(x, variables):
+        see = lambda images: module.apply(variables, images)
+        return SEEN["translation"].loss(see, x, y), (see(x), see(y))
+
+    value_and_grad = jax.jit(jax.value_and_grad(loss_fn, has_aux=True))
+    (loss, (seen, other)), gradient = value_and_grad(x, variables)
+    assert abs(loss / golden["out/vggloss"] - 1) < 1e-4
+    assert relative_error(gradient, golden.image("out/vggloss_grad")) < 1e-3
+    # All are after their ReLU, but the last is before it.
+    for number, layer in enumerate(module.layers):
+        apart = abs(seen[layer] - other[layer]).mean()
+        assert abs(apart / golden[f"out/l1_{number}"] - 1) < 1e-4
+        least = golden[f"out/feat{number}_min"]
+        assert abs(seen[layer].min() - least) < 1e-4 * max(1, abs(least))
 
 
 def test_style_loss_agrees():

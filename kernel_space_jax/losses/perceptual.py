@@ -1,4 +1,4 @@
-"""Distances between what VGG19 sees of two images (Johnson et al. 2016)."""
+"""Distances between what a VGG sees of two images (Johnson et al. 2016)."""
 
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
@@ -6,7 +6,14 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jax import Array
 
-from kernel_space_jax.models.vgg import CONTENT_LAYERS, normalised
+from kernel_space_jax.models.vgg import (
+    CONTENT_LAYERS,
+    TRANSLATION_LAYERS,
+    VGG,
+    VGG16,
+    VGG19,
+    normalised,
+)
 
 See = Callable[[Array], Mapping[str, Array]]  # images (N, H, W, 3) -> activations
 
@@ -18,6 +25,10 @@ LAYER_WEIGHTS = {
     "relu4_1": 1.0,
     "relu5_1": 3.0,
 }
+# Pham et al. 2024, of VGG16.
+TRANSLATION_WEIGHTS = dict(
+    zip(TRANSLATION_LAYERS, (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1.0), strict=True)
+)
 
 
 def perceptual(
@@ -26,7 +37,7 @@ def perceptual(
     *,
     weights: Mapping[str, float] = LAYER_WEIGHTS,
 ) -> Array:
-    """sum_l w_l mean |phi_l(x) - phi_l(y)| of two answers of `VGG19`."""
+    """sum_l w_l mean |phi_l(x) - phi_l(y)| of two answers of a VGG."""
     terms = (w * jnp.mean(jnp.abs(x[l] - y[l])) for l, w in weights.items())
     return sum(terms, jnp.zeros(()))
 
@@ -70,8 +81,9 @@ def style(x: Mapping[str, Array], y: Mapping[str, Array]) -> Array:
 
 
 class Seen(NamedTuple):
-    """A loss of restorers by what VGG19 sees."""
+    """A loss of restorers by what a VGG sees."""
 
+    vgg: type[VGG]
     layers: tuple[str, ...]
     loss: Callable[[See, Array, Array], Array]  # of two (N, H, W, 3) in [0, 1] -> ()
 
@@ -79,9 +91,16 @@ class Seen(NamedTuple):
 # Those that papers train restorers with, by name.
 SEEN: dict[str, Seen] = {
     "content": Seen(
-        CONTENT_LAYERS, lambda see, x, y: content(see(2 * x - 1), see(2 * y - 1))
+        VGG19,
+        CONTENT_LAYERS,
+        lambda see, x, y: content(see(2 * x - 1), see(2 * y - 1)),
     ),
-    "content_and_colours": Seen(CONTENT_LAYERS, content_and_colours),
+    "content_and_colours": Seen(VGG19, CONTENT_LAYERS, content_and_colours),
+    "translation": Seen(
+        VGG16,
+        TRANSLATION_LAYERS,
+        lambda see, x, y: perceptual(see(x), see(y), weights=TRANSLATION_WEIGHTS),
+    ),
 }
 
 

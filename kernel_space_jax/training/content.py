@@ -4,7 +4,7 @@
 
 over the losses l of `config.model.losses` and the answers s of R. x_s is x made as
 small: by means of its pixels, or by taking every n-th of them if R is `strided`. Losses
-of `SEEN` look through VGG19, whose weights `config.model.vgg` names.
+of `SEEN` look through a VGG, whose weights `config.model.vgg` names.
 """
 
 from collections.abc import Sequence
@@ -21,17 +21,17 @@ from kernel_space_jax import weights
 from kernel_space_jax.errors import UserError
 from kernel_space_jax.losses.perceptual import SEEN
 from kernel_space_jax.losses.pixel import RESTORATION
-from kernel_space_jax.models.vgg import VGG19
+from kernel_space_jax.models.vgg import VGG
 from kernel_space_jax.training.task import Config, Frozen
 
 VGG = "vgg"
 
 
 def options() -> Config:
-    """Keys of `config.model`: the weights w_l, and where VGG19 is."""
+    """Keys of `config.model`: the weights w_l, and where the VGG is."""
     model: Config = ConfigDict()
     model.losses = ConfigDict({"charbonnier": 1.0}, type_safe=False)
-    model.vgg = ""  # a weight file of VGG19, for losses that look through it
+    model.vgg = ""  # a weight file of the VGG that losses look through
     return model
 
 
@@ -41,7 +41,7 @@ class Content:
 
     losses: dict[str, float]
     strided: bool = False
-    vgg: VGG19 | None = None
+    vgg: VGG | None = None
 
     def __call__(self, answers: Sequence[Array], x: Array, frozen: Frozen) -> Array:
         """Answers (N, h, w, 3), and x (N, H, W, 3), in [0, 1] -> ()."""
@@ -85,15 +85,24 @@ def build(config: Config, restorer: nn.Module) -> tuple[Content, Frozen]:
     seeing = sorted(losses.keys() & SEEN.keys())
     if not seeing:
         return Content(losses, strided), {}
+    needed = {SEEN[name].vgg for name in seeing}
+    if len(needed) > 1:
+        raise UserError(
+            f"the losses {' and '.join(seeing)} look through different networks; take "
+            "one of them"
+        )
+    (kind,) = needed
     if not config.model.vgg:
         raise UserError(
-            f"the loss {seeing[0]!r} needs VGG19; name its weight file in "
+            f"the loss {seeing[0]!r} needs {kind.__name__}; name its weight file in "
             "config.model.vgg (docs/weights.md says where to get it)"
         )
     vgg, variables = weights.load(config.model.vgg)
-    if not isinstance(vgg, VGG19):
+    if type(vgg) is not kind:
         raise UserError(
-            f"model.vgg={config.model.vgg!r} holds a {type(vgg).__name__}, no VGG19"
+            f"model.vgg={config.model.vgg!r} holds a {type(vgg).__name__}, no "
+            f"{kind.__name__}"
         )
+    assert isinstance(vgg, VGG)
     vgg = vgg.clone(dtype=jnp.dtype(config.dtype))
     return Content(losses, strided, vgg), {VGG: variables}

@@ -20,7 +20,7 @@ from kernel_space_jax.models.per_pixel.mender import Mender
 from kernel_space_jax.models.per_pixel.two_heads import TwoHeads
 from kernel_space_jax.models.preset import Preset
 from kernel_space_jax.models.priors import ImagePrior, KernelPrior
-from kernel_space_jax.models.vgg import VGG19
+from kernel_space_jax.models.vgg import VGG16, VGG19
 from kernel_space_jax.weights.official import Official
 
 OTHERS: dict[str, type[nn.Module]] = {
@@ -30,6 +30,7 @@ OTHERS: dict[str, type[nn.Module]] = {
     "two_heads": TwoHeads,
     "judge": Judge,
     "mender": Mender,
+    "vgg16": VGG16,
     "vgg19": VGG19,
     "lpips": LPIPS,
 }
