@@ -24,7 +24,7 @@ from kernel_space_jax.losses.pixel import RESTORATION
 from kernel_space_jax.models.vgg import VGG
 from kernel_space_jax.training.task import Config, Frozen
 
-VGG = "vgg"
+SEER = "vgg"
 
 
 def options() -> Config:
@@ -57,7 +57,7 @@ class Content:
             return RESTORATION[name](answer, x)
         assert self.vgg
         module = self.vgg.clone(layers=SEEN[name].layers)
-        see: Any = lambda image: module.apply(frozen[VGG], image)
+        see: Any = lambda image: module.apply(frozen[SEER], image)
         return SEEN[name].loss(see, answer, x)
 
     def _resized(self, x: Array, shape: tuple[int, ...]) -> Array:
@@ -105,4 +105,4 @@ def build(config: Config, restorer: nn.Module) -> tuple[Content, Frozen]:
         )
     assert isinstance(vgg, VGG)
     vgg = vgg.clone(dtype=jnp.dtype(config.dtype))
-    return Content(losses, strided, vgg), {VGG: variables}
+    return Content(losses, strided, vgg), {SEER: variables}
