@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Any
 from kernel_space_jax.cache import keep_compiled
 
 if TYPE_CHECKING:
-    from kernel_space_jax.deblur import Deblurred, Glimpse, deblur, find_field
+    from kernel_space_jax.deblur import (
+        Deblurred,
+        Glimpse,
+        convert_blur,
+        deblur,
+        find_field,
+    )
     from kernel_space_jax.errors import UserError
     from kernel_space_jax.images import Photo, read, write
     from kernel_space_jax.models.kernel_space import KernelSpace
@@ -32,6 +38,7 @@ __all__ = [
     "Uniform",
     "UserError",
     "Weights",
+    "convert_blur",
     "deblur",
     "extract_blur",
     "find_field",
@@ -43,7 +50,7 @@ __all__ = [
 ]
 # Where each name is found when it is first used, so that `--help` waits for no JAX.
 _ROOMS = {
-    "deblur": ("Deblurred", "Glimpse", "deblur", "find_field"),
+    "deblur": ("Deblurred", "Glimpse", "convert_blur", "deblur", "find_field"),
     "errors": ("UserError",),
     "images": ("Photo", "read", "write"),
     "models.kernel_space": ("KernelSpace",),

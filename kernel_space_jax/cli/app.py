@@ -27,6 +27,9 @@ DEBLUR, BLUR = "Take blur out of photos", "Move and make blur"
 TRAIN, SCORE = "Train, and look after weights and data", "Measure"
 VERBS = {
     "deblur": Verb("deblur", "Take the blur out of photos.", DEBLUR),
+    "convert-blur": Verb(
+        "deblur", "Turn the blur of photos into a blur that a restorer knows.", DEBLUR
+    ),
     "kernels": Verb(
         "deblur",
         "Draw how each place of a photo was blurred, and write the kernels beside it.",

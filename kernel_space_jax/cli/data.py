@@ -98,6 +98,40 @@ def prepare(
     out.print(f"{escape(str(output))}: {count} records, open it as prepared:{output}")
 
 
+@data.command("split-sharp")
+def split_sharp(
+    frames: Annotated[
+        Path, typer.Argument(help="A folder of photos or frames, a folder a scene.")
+    ],
+    output: Annotated[Path, typer.Option("-o", "--output", help="The new folder.")],
+    share: Annotated[
+        float,
+        typer.Option(
+            min=0.1, max=0.9, help="The part of the scenes for blurry frames."
+        ),
+    ] = 0.6,
+) -> None:
+    """Sort the frames of one camera into blurry and sharp ones, of different scenes.
+
+    The result is for Blur2Blur: blur2blur:FOLDER?part=A has the blurry frames, part=B
+    the sharp ones.
+    """
+    from kernel_space_jax.datasets.sharpness import split_sharp as split
+
+    if not frames.is_dir():
+        raise ks.UserError(f"{frames} is not a folder; give a folder of frames")
+    claim_folder(output, [frames])
+    claim([output / "trainA", output / "trainB"], overwrite=None)
+    with Bar("measuring frames:") as bar:
+        found = split(frames, output, share=share, tell=bar.tell)
+    for letter, kind, count, scenes in (
+        ("A", "blurry", found.blurry, found.scenes_of_blurry),
+        ("B", "sharp", found.sharp, found.scenes_of_sharp),
+    ):
+        said = f"{count} {kind} frames of {scenes} scene{'s' if scenes > 1 else ''}"
+        out.print(f"{escape(str(output / f'train{letter}'))}: {said}")
+
+
 @data.command()
 def show(
     spec: Spec,

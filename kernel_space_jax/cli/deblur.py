@@ -178,13 +178,14 @@ def deblur(
     sheets = [path.with_name(f"{path.stem}_sheet.png") for path in results]
     more = sheets if sheet else []
     more += [file for path in results if trace for file in trace_files(path)]
-    files = [value for value in (weight_file, given.get("vgg")) if value]
+    files = [value for value in given.values() if isinstance(value, Path)]
+    files += [weight_file] if weight_file else []
     claim([*results, *more], [*photos, *files], overwrite=overwrite)
-    network = weights.load(weight_file) if weight_file else None
+    network = weights.load(weight_file, role="") if weight_file else None
     network = methods.network_of(row, network)
     for name, value in given.items():
         if row.option(name).kind is ks.Weights:
-            given[name] = weights.load(value)
+            given[name] = weights.load(value, role=name)
     inputs = [ks.read(photo) for photo in photos]
     for photo in inputs:
         methods.settle(row, given, photo.pixels.shape)
@@ -228,6 +229,40 @@ def _write_sheet(path: Path, photo: np.ndarray, found: ks.Deblurred) -> None:
         pictures["kernels, where they act"] = drawn
     ks.write(path, ks.Photo(contact_sheet(list(pictures.values()), list(pictures))))
     out.print(escape(str(path)))
+
+
+@app.command("convert-blur")
+def convert_blur(
+    photos: Photos,
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder of results.")],
+    weight_file: Annotated[
+        Path,
+        typer.Option(
+            "--weights",
+            help="A weight file of a translator, that a config of Blur2Blur trained.",
+        ),
+    ],
+    tile: Annotated[
+        int | None,
+        typer.Option(help="Work on parts of this side, in pixels, as deblur does."),
+    ] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Turn the blur of photos into a blur that a restorer knows.
+
+    deblur --translator does the same, and then deblurs.
+    """
+    results = result_paths(photos, output)
+    claim(results, [*photos, weight_file], overwrite=overwrite)
+    network = weights.load(weight_file, role="translator")
+    methods.of_translator(network, ())
+    inputs = [ks.read(photo) for photo in photos]
+    options = {} if tile is None else {"tile": tile}
+    for group in of_one_size([photo.pixels for photo in inputs]):
+        found = ks.convert_blur([inputs[i].pixels for i in group], network, **options)
+        for i, image in zip(group, found, strict=True):
+            ks.write(results[i], inputs[i]._replace(pixels=image))
+            out.print(escape(f"{results[i]}{pages_note(photos[i])}"))
 
 
 @app.command()

@@ -15,7 +15,7 @@ A photo enters as a `View` (view.py), and comes back as a `Deblurred` (result.py
 from kernel_space_jax.deblur.by_search import Glimpse
 from kernel_space_jax.deblur.field import find_field
 from kernel_space_jax.deblur.methods import METHODS
-from kernel_space_jax.deblur.photos import deblur, deblur_all, of_one_size
+from kernel_space_jax.deblur.photos import convert_blur, deblur, deblur_all, of_one_size
 from kernel_space_jax.deblur.result import Deblurred
 from kernel_space_jax.deblur.row import Method, Option
 from kernel_space_jax.deblur.view import View
@@ -27,6 +27,7 @@ __all__ = [
     "Method",
     "Option",
     "View",
+    "convert_blur",
     "deblur",
     "deblur_all",
     "find_field",

@@ -1,4 +1,6 @@
-"""A restorer, x = R(y): one pass over the whole photo, or over tiles of it.
+"""A restorer, x = R(y) or R(T(y)): one pass over the whole photo, or over tiles of it.
+
+The translator T turns a blur into another that R knows (Blur2Blur, Pham et al. 2024).
 
 Photos of one size go through together. A pass has no more pixels than one tile, so many
 small photos need no more memory than one large photo.
@@ -32,6 +34,7 @@ def deblur_by_network(
     photos: Sequence[View],
     *,
     network: Weights,
+    translator: Weights | None = None,
     tile: int = TILE,
     tell: Tell = silent,
 ) -> list[Deblurred]:
@@ -43,7 +46,8 @@ def deblur_by_network(
     overlap = min(OVERLAP, tile // 4)
     places = tiles(photos[0].size, tile, overlap)
     parts = [photo.part(place).y for photo in photos for place in places]
-    images = _passes(network, parts, tile**2, tell)
+    chain = [translator, network] if translator else [network]
+    images = _passes(chain, parts, tile**2, tell)
     count = len(places)
     return [
         Deblurred(join(images[i * count : (i + 1) * count], places, p.y.shape, overlap))
@@ -52,9 +56,9 @@ def deblur_by_network(
 
 
 def _passes(
-    network: Weights, parts: Sequence[np.ndarray], most: int, tell: Tell
+    chain: Sequence[Weights], parts: Sequence[np.ndarray], most: int, tell: Tell
 ) -> list[np.ndarray]:
-    """The network's x of each part (H, W, C), `most` pixels in a pass."""
+    """What the networks in turn make of each part (H, W, C), `most` pixels a pass."""
     height, width, channels = parts[0].shape
     passes = -(-len(parts) // max(1, most // (height * width)))
     # Passes of one length, so that the network is compiled once.
@@ -64,9 +68,10 @@ def _passes(
         chunk = [*parts[start : start + length]]
         real = len(chunk)
         chunk += chunk[-1:] * (length - real)
-        y = match_channels(np.stack(chunk), 3)
-        x = np.clip(np.asarray(apply(network, jnp.asarray(y)))[:real], 0, 1)
-        images.extend(match_channels(x, channels))
+        x = jnp.asarray(match_channels(np.stack(chunk), 3))
+        for network in chain:
+            x = jnp.clip(apply(network, x), 0, 1)
+        images.extend(match_channels(np.asarray(x)[:real], channels))
         tell(len(images), len(parts))
     return images
 

@@ -101,6 +101,13 @@ def of_vgg(vgg: Weights, shape: Shape) -> None:
         raise UserError(f"these weights are of a {kind}; vgg needs those of VGG19")
 
 
+def of_translator(translator: Weights, shape: Shape) -> None:
+    """Weights of a network that makes images of images."""
+    if not isinstance(translator.module, tuple(NETWORKS.values())):
+        kind = type(translator.module).__name__
+        raise UserError(f"these weights are of a {kind}, which translates no blur")
+
+
 # The options.
 
 KERNEL_SIZE = Option(
@@ -169,6 +176,13 @@ RESTORER = Option(
     f"weights), {BEST} for the first of those that score best, or {NONE}.",
     BEST,
     check=known_restorer,
+)
+TRANSLATOR = Option(
+    "translator",
+    Weights,
+    "A weight file of a translator (Blur2Blur), which turns the blur of your camera "
+    "into one that the network knows, before the network takes it out.",
+    check=of_translator,
 )
 SEED = Option(
     "seed",
@@ -263,7 +277,7 @@ def table() -> dict[str, Method]:
     A network has a row for each of its presets, and one for weights of any size.
     """
     by_network = partial(
-        Method, run=deblur_by_network, options=(TILING,), together=True
+        Method, run=deblur_by_network, options=(TILING, TRANSLATOR), together=True
     )
     presets = {
         name: by_network(

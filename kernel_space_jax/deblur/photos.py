@@ -8,14 +8,20 @@ from typing import Any, overload
 import numpy as np
 
 from kernel_space_jax import weights as weight_files
-from kernel_space_jax.deblur.methods import DEFAULT, find_method, network_of, settle
+from kernel_space_jax.deblur.methods import (
+    DEFAULT,
+    TRANSLATOR,
+    find_method,
+    network_of,
+    settle,
+)
 from kernel_space_jax.deblur.result import Deblurred
 from kernel_space_jax.deblur.view import prepare
 from kernel_space_jax.errors import UserError
 from kernel_space_jax.images import Photo
 from kernel_space_jax.pixels import as_pixels, to_numpy
 from kernel_space_jax.tell import Tell, silent
-from kernel_space_jax.weights import Weights
+from kernel_space_jax.weights import Weights, network_name
 
 
 @overload
@@ -58,7 +64,7 @@ def deblur(
     is done, of how much.
     """
     if isinstance(weights, str | os.PathLike):
-        weights = weight_files.load(weights)  # type: ignore[arg-type]
+        weights = weight_files.load(weights, role="")  # type: ignore[arg-type]
     how: dict[str, Any] = {"weights": weights, "tell": tell, **options}
     if isinstance(photos, list | tuple) and not isinstance(photos, Photo):
         return _each([as_pixels(photo) for photo in photos], method, how)
@@ -72,6 +78,19 @@ def deblur(
             for values in parts
         )  # type: ignore[arg-type]
     )
+
+
+def convert_blur(photos: Any, weights: Weights | str | Path, **options: Any) -> Any:
+    """Photos with another blur, by a translator that Blur2Blur has trained.
+
+    `photos` and what comes back are as those of `deblur`, images alone; the only
+    option is `tile`.
+    """
+    if isinstance(weights, str | os.PathLike):
+        weights = weight_files.load(weights, role=TRANSLATOR.name)
+    # A translator is a network of the table of restorers, which makes images of images.
+    found = deblur(photos, network_name(weights.module), weights=weights, **options)
+    return [one.image for one in found] if isinstance(found, list) else found.image
 
 
 def deblur_all(

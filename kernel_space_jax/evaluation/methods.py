@@ -298,7 +298,7 @@ def from_weights(path: Path) -> Method:
     A kernel space moves blur, which levin-transfer, half-transfer and reconstruction
     ask for; a mender, a judge or a two-headed network finds blur, as in `basis`.
     """
-    network = weights.load(path)
+    network = weights.load(path, role="")
     module, variables = network
     kind = type(module).__name__
     digest = weights.read_header(path)["sha256"]

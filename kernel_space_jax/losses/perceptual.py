@@ -26,7 +26,7 @@ LAYER_WEIGHTS = {
     "relu5_1": 3.0,
 }
 # Pham et al. 2024, of VGG16.
-TRANSLATION_WEIGHTS = dict(
+TRANSLATION_WEIGHTS: dict[str, float] = dict(
     zip(TRANSLATION_LAYERS, (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1.0), strict=True)
 )
 

@@ -25,7 +25,7 @@ RUN = dict.fromkeys(
 )
 DATA = {"crop": 1, "validation_size": 1, "workers": 0, "objects": 0, "noise": 0}
 # Parts of a whole.
-SHARES = ("leaves", "still", "soft", "fresh")
+SHARES = ("leaves", "still", "soft", "fresh", "sharpest")
 # The least of a network's numbers, by how their names end.
 MODEL = dict.fromkeys(
     ("width", "scales", "basis", "candidates", "tried", "echoes")

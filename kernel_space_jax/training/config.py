@@ -47,6 +47,7 @@ TASKS = {
     "adversarial": Row("kernel_space_jax.training.tasks.adversarial"),
     "cycle": Row("kernel_space_jax.training.tasks.cycle"),
     "dual": Row("kernel_space_jax.training.tasks.dual"),
+    "blur2blur": Row("kernel_space_jax.training.tasks.blur2blur"),
     "restorer": Row(
         "kernel_space_jax.training.tasks.supervised", {"network": "compact"}
     ),
@@ -81,6 +82,8 @@ def defaults(task: str, **options: Any) -> Config:
     # Half of the sharp images keep this part of their resolution or more: no camera's
     # photo is as sharp as its pixels.
     config.data.soft = 1.0
+    # The part of photos that is used until the first of `stages`: the sharpest.
+    config.data.sharpest = 1.0
     # Blur made on the device where the data has none: one camera "shake" for an image,
     # a "scene" whose objects all move differently, or "none".
     config.data.blur = "shake"

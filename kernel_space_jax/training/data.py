@@ -13,7 +13,7 @@ blurry partner, or if `fresh` blur takes its place.
 import zlib
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import jax
 import jax.numpy as jnp
@@ -26,6 +26,9 @@ from kernel_space_jax.synthesis.camera import PHOTON, READ
 from kernel_space_jax.synthesis.degradations import resample
 from kernel_space_jax.training.devices import HostBatch
 from kernel_space_jax.training.task import Batch, Config, example_keys
+
+if TYPE_CHECKING:
+    from kernel_space_jax.datasets.source import Source
 
 SYNTHETIC = "synthetic"
 PIPELINES = ("grain", "tf")
@@ -119,9 +122,10 @@ def _open_stream(data: Config, batch_size: int, seed: int) -> Feed:
         )
     from kernel_space_jax.datasets.pipeline import batches
 
+    sources = [_chosen(spec, data.sharpest) for spec in specs]
     return _Stored(
         batches(
-            list(zip(specs, data.weights, strict=True)),
+            list(zip(sources, data.weights, strict=True)),
             batch_size=batch_size // jax.process_count(),
             crop=_read_crop(data, specs[0], data.fresh),
             seed=seed,
@@ -129,6 +133,17 @@ def _open_stream(data: Config, batch_size: int, seed: int) -> Feed:
             backend=data.pipeline,
         )
     )
+
+
+def _chosen(spec: str, share: float) -> "Source":
+    from kernel_space_jax.datasets import open_source
+
+    source = open_source(spec)
+    if share == 1:
+        return source
+    from kernel_space_jax.datasets.sharpness import sharpest
+
+    return sharpest(source, share)
 
 
 def _check_fresh(data: Config, specs: tuple[str, ...]) -> None:

@@ -15,6 +15,7 @@ from kernel_space_jax.training.checkpoint import Checkpoints
 from kernel_space_jax.training.config import build_task
 from kernel_space_jax.training.engine import first_state
 from kernel_space_jax.training.workdir import CHECKPOINTS, read_config
+from kernel_space_jax.weights.files import ROLES
 
 
 class Exported(NamedTuple):
@@ -61,8 +62,9 @@ def export_weights(
         )
     module, variables = networks[name]
     origin = f"kernel_space_jax, {workdir.name}, step {found.step}"
+    role = name if name in ROLES else ""
     digest = weights.write(
-        output, module, variables, origin=origin, licence=licence, half=half
+        output, module, variables, origin=origin, licence=licence, half=half, role=role
     )
     return Exported(found.step, digest)
 

@@ -3,7 +3,8 @@
     config.stages = ((92_001, 160, 40), (156_001, 192, 32), ...)
 
 From step 92,001 on crops of 160 pixels, 40 of them a step; before the first of these
-steps `data.crop` and `batch_size` hold. Each stage draws the data anew. Validation
+steps `data.crop` and `batch_size` hold, and of the photos only the sharpest are used
+(`data.sharpest`, Blur2Blur's curriculum). Each stage draws the data anew. Validation
 keeps the crop and the batch of the config.
 """
 
@@ -28,6 +29,10 @@ class Stage(NamedTuple):
         config.data.crop, config.batch_size = self.crop, self.batch_size
         # Another seed, so that no stage begins with the examples of the first.
         config.seed += self.number
+        if self.number:
+            for data in (config.data, *config.data.streams.values()):
+                if "sharpest" in data:
+                    data.sharpest = 1.0
         return config
 
 

@@ -32,6 +32,14 @@ class Weights(NamedTuple):
     variables: dict[str, Any]
 
 
+# Networks of restorers that were trained for something else, and what to do with them.
+ROLES = {
+    "translator": "changes the blur of a photo and takes none out; give it with "
+    "--translator, and a restorer with --weights",
+    "blurrer": "makes photos blurry; give the weights of a restorer",
+}
+
+
 def write(
     path: str | Path,
     module: nn.Module,
@@ -40,10 +48,12 @@ def write(
     origin: str,
     licence: str,
     half: bool = False,
+    role: str = "",
 ) -> str:
     """Writes one weight file, whole or not at all; returns the sha256.
 
-    With `half` numbers are stored in 16 bits, half the size; they load as 32.
+    With `half` numbers are stored in 16 bits, half the size; they load as 32. `role`
+    says what a network is for that has the form of a restorer and restores nothing.
     """
     options = {name: getattr(module, name) for name in stated(module)}
     tensors = {
@@ -56,6 +66,8 @@ def write(
         "origin": origin,
         "licence": licence,
     }
+    if role:
+        header["role"] = role
     header["sha256"] = _digest(tensors, header)
     write_whole(Path(path), save(tensors, metadata=header))
     return header["sha256"]
@@ -66,13 +78,17 @@ def read_header(path: str | Path) -> dict[str, str]:
     return _read(path)[0]
 
 
-def load(path: str | Path) -> Weights:
+def load(path: str | Path, *, role: str | None = None) -> Weights:
     """The module and the variables of a weight file, checked against its sha256.
 
     Instead of a path a name will do, of weights that come with the package, such as
-    "kernel-space" (their cards are in docs/weights.md), or of installed ones.
+    "kernel-space" (their cards are in docs/weights.md), or of installed ones. A file
+    of another `role` is refused; "" is that of a network that does as it looks.
     """
     header, tensors = _read(path)
+    theirs = header.get("role", "")
+    if role is not None and theirs not in ("", role):
+        raise UserError(f"{path} holds a {theirs}, which {ROLES[theirs]}")
     if header["sha256"] not in (_digest(tensors, header), _digest(tensors)):
         raise UserError(f"{path} is damaged: what it holds does not match its sha256")
     found = network(header["architecture"])
