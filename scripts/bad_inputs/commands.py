@@ -32,6 +32,9 @@ GAN = (
     "deblurgan --train SET=pairs:twice --test pairs:twice --photos SET=images:set "
     "--test-photos images:set -o FOLDER=new"
 )
+CONVERT = (
+    "convert-blur IMAGE=photo.png -o FOLDER=new --weights WEIGHTS=weights.safetensors"
+)
 CHECK = "data check SET=images:set"
 PREPARE = "data prepare SET=images:set -o FOLDER=new"
 SHOW = "data show SET=images:set -o PICTURE=new.png --crop 32"
@@ -43,12 +46,14 @@ EXPORT = "export folder -o FILE=new.safetensors"
 TRAIN = "train --config restorer --workdir new"
 ALL = (
     DEBLUR, TRANSFER, KERNELS, SAMPLE, INTERPOLATE, SHOW_KERNEL, AUGMENT, EVALUATE,
-    SWAP, GAN, CHECK, PREPARE, SHOW, DESCRIBE, PROGRAM,
+    CONVERT, SWAP, GAN, CHECK, PREPARE, SHOW, DESCRIBE, PROGRAM,
 )  # fmt: skip
 # With weights of the user's own.
 WITH_WEIGHTS = (
     f"{DEBLUR} --weights WEIGHTS=mender --method basis",
     f"{DEBLUR} --method kernel-space --vgg WEIGHTS=missing",
+    f"{DEBLUR} --method nafnet --weights weights.safetensors "
+    "--translator WEIGHTS=missing",
     f"{TRANSFER} --weights WEIGHTS=kernel-space",
     f"{KERNELS} --weights WEIGHTS=mender",
     f"{SAMPLE} --weights WEIGHTS=kernel-space-variational",
