@@ -28,7 +28,7 @@ from benchmarks.restorers import LAYOUTS, rival
 from kernel_space_jax import weights
 from kernel_space_jax.models.vgg import CONTENT_LAYERS, VGG19
 from kernel_space_jax.training.config import Config, build_task, defaults
-from kernel_space_jax.training.content import VGG, Content
+from kernel_space_jax.training.content import SEER, Content
 from kernel_space_jax.training.task import Task
 
 RATE = 1e-4
@@ -155,7 +155,7 @@ def _deblurgan(config: Config) -> tuple[Task, Their]:
     task = replace(
         plain,
         content=Content({"content": 100.0}, vgg=module),
-        frozen={VGG: variables},
+        frozen={SEER: variables},
     )
 
     def their(layout: str, batch: int) -> Their:
