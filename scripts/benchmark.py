@@ -16,6 +16,7 @@ import typer
 from benchmarks.adversarial import adversarial
 from benchmarks.basis import basis
 from benchmarks.blind import blind
+from benchmarks.blur2blur import blur2blur
 from benchmarks.common import Write, choose_platform
 from benchmarks.conv import conv
 from benchmarks.data import data
@@ -36,6 +37,7 @@ BENCHMARKS = (
     kernel_space,
     train,
     adversarial,
+    blur2blur,
     transfer,
     blind,
     starts,
@@ -55,6 +57,7 @@ SHOWN = (
     "kernel-space",
     "train",
     "adversarial",
+    "blur2blur",
     "transfer",
     "transfer --published --size 256x256",
     "blind",

@@ -191,6 +191,17 @@ def test_adversarial(tmp_path):
         assert f"{row['ratio']:.2f}" in output
 
 
+@pytest.mark.slow
+def test_blur2blur(tmp_path):
+    """Both players' losses agree with the rival's."""
+    pytest.importorskip("torch")
+    words = "blur2blur --width 4 --blocks 1 --size 256 --batch 2 --rounds 1"
+    found, output = figures(tmp_path, *words.split())
+    assert found["difference"] < 1e-4
+    assert positive([*found["ms"].values(), found["ratio"], found["program_gb"]])
+    assert f"{found['ratio']:.2f}" in output
+
+
 def test_transfer(tmp_path):
     """A size that both must reflect; the weights are the shipped ones, in both."""
     pytest.importorskip("torch")

@@ -70,12 +70,12 @@ def adversarial(
         config.model.width, config.model.blocks = width, blocks
         config.model.critic_options.width = width
         task, their = make(config)
-        ours, said, compile_s, gigabytes = _ours(task, config.task, *images)
-        calls: dict[str, Call] = {"ours": ours}
+        call, said, compile_s, gigabytes = ours(task, _batch(config.task, *images))
+        calls: dict[str, Call] = {"ours": call}
         difference = 0.0
         for layout in LAYOUTS:
             step = their(layout, batch)
-            x, y = (_tensor(2 * image - 1, layout) for image in images)
+            x, y = (tensor(2 * image - 1, layout) for image in images)
             found = [float(loss) for loss in step(x, y)]
             apart = [abs(a - b) / abs(a) for a, b in zip(said, found, strict=True)]
             difference = max(difference, *apart)
@@ -114,18 +114,18 @@ def _config(task: str, size: int) -> Config:
     return config
 
 
-def _ours(
-    task: Task, name: str, x: np.ndarray, y: np.ndarray
-) -> tuple[Call, list[float], float, float]:
-    """A step; what its first one says; seconds of compilation, gigabytes."""
-    number = jnp.arange(len(x))
+def _batch(task: str, x: np.ndarray, y: np.ndarray) -> dict[str, Any]:
     batch: dict[str, Any] = {"sharp": jnp.asarray(x), "blurry": jnp.asarray(y)}
-    if name == "cycle":
+    if task == "cycle":
         batch = {
             "sharp_photos": {"sharp": batch["sharp"]},
             "blurry_photos": {"blurry": batch["blurry"]},
         }
-    batch["number"] = number
+    return batch | {"number": jnp.arange(len(x))}
+
+
+def ours(task: Task, batch: dict[str, Any]) -> tuple[Call, list[float], float, float]:
+    """A step; what its first one says; seconds of compilation, gigabytes."""
     state = _first(task)
     learn = lambda state, batch, frozen: task.step(state, batch, _key(), frozen)
     step, seconds = compiled(learn, state, batch, task.frozen, donate_argnums=0)
@@ -159,15 +159,15 @@ def _deblurgan(config: Config) -> tuple[Task, Their]:
     )
 
     def their(layout: str, batch: int) -> Their:
-        networks = _in_torch(task, layout)
+        networks = in_torch(task, layout)
         seen = Seen().features[:15]
         tensors = weights.to_torch(module, variables)
-        _load(seen, {k.removeprefix("features."): v for k, v in tensors.items()})
-        see = _placed(seen, layout)
+        load_tensors(seen, {k.removeprefix("features."): v for k, v in tensors.items()})
+        see = placed(seen, layout)
         step = DeblurGANStep(networks["restorer"], networks["critic"], see, RATE)
         # The mixtures of the penalties, as ours draws them.
         shares = [[_share(turn, n) for n in range(batch)] for turn in range(UPDATES)]
-        drawn = [_tensor(np.reshape(row, (-1, 1, 1, 1)), layout) for row in shares]
+        drawn = [tensor(np.reshape(row, (-1, 1, 1, 1)), layout) for row in shares]
         return lambda x, y: step(x, y, drawn)
 
     return task, their
@@ -187,38 +187,38 @@ def _cyclegan(config: Config) -> tuple[Task, Their]:
     from benchmarks.torch_adversarial import CycleGANStep
 
     task = build_task(config)
-    return task, lambda layout, batch: CycleGANStep(_in_torch(task, layout), RATE)
+    return task, lambda layout, batch: CycleGANStep(in_torch(task, layout), RATE)
 
 
-def _in_torch(task: Task, layout: str) -> dict[str, Any]:
+def in_torch(task: Task, layout: str) -> dict[str, Any]:
     """The networks of the first state, in PyTorch."""
     from benchmarks.torch_adversarial import PatchGAN
 
     found = {}
     for name, (made, variables) in task.networks(_first(task)).items():
         module: Any = made
-        if weights.network_name(module) == "deblurgan":
-            network = rival(module, variables)
-        else:
+        if weights.network_name(module) == "patchgan":
             network = PatchGAN(module.width, module.layers, module.padding)
-            _load(network, weights.to_torch(module, variables))
-        found[name] = _placed(network, layout)
+            load_tensors(network, weights.to_torch(module, variables))
+        else:
+            network = rival(module, variables)
+        found[name] = placed(network, layout)
     return found
 
 
-def _load(network: Any, tensors: dict[str, np.ndarray]) -> None:
+def load_tensors(network: Any, tensors: dict[str, np.ndarray]) -> None:
     import torch
 
     network.load_state_dict({k: torch.tensor(v) for k, v in tensors.items()})
 
 
-def _placed(network: Any, layout: str) -> Any:
+def placed(network: Any, layout: str) -> Any:
     import torch
 
     return network.to(their_device(), memory_format=getattr(torch, layout))
 
 
-def _tensor(image: np.ndarray, layout: str) -> Any:
+def tensor(image: np.ndarray, layout: str) -> Any:
     """(N, H, W, C) as PyTorch's (N, C, H, W), in one memory layout."""
     import torch
 

@@ -34,12 +34,12 @@ class PatchGAN(nn.Module):
         return self.model(x)
 
 
-def _adam(networks: Iterable[nn.Module], rate: float) -> torch.optim.Adam:
+def adam(networks: Iterable[nn.Module], rate: float) -> torch.optim.Adam:
     parameters = [p for network in networks for p in network.parameters()]
     return torch.optim.Adam(parameters, lr=rate, betas=(0.5, 0.999))
 
 
-def _learn(wanted: bool, *networks: nn.Module) -> None:
+def learn(wanted: bool, *networks: nn.Module) -> None:
     for network in networks:
         network.requires_grad_(wanted)
 
@@ -55,9 +55,9 @@ class DeblurGANStep:
         self, generator: nn.Module, critic: nn.Module, see: nn.Module, rate: float
     ):
         self.generator, self.critic, self.see = generator, critic, see
-        self.of_generator = _adam([generator], rate)
-        self.of_critic = _adam([critic], rate)
-        _learn(False, see)
+        self.of_generator = adam([generator], rate)
+        self.of_critic = adam([critic], rate)
+        learn(False, see)
 
     def __call__(
         self, x: Tensor, y: Tensor, shares: list[Tensor]
@@ -70,7 +70,7 @@ class DeblurGANStep:
             self.of_critic.zero_grad(set_to_none=True)
             loss.backward()
             self.of_critic.step()
-        _learn(False, self.critic)
+        learn(False, self.critic)
         with torch.no_grad():
             wanted = self.see(x)
         content = F.mse_loss(self.see(fake), wanted)
@@ -78,7 +78,7 @@ class DeblurGANStep:
         self.of_generator.zero_grad(set_to_none=True)
         total.backward()
         self.of_generator.step()
-        _learn(True, self.critic)
+        learn(True, self.critic)
         return total.detach(), loss.detach()
 
     def _critic_loss(self, x: Tensor, fake: Tensor, share: Tensor) -> Tensor:
@@ -115,13 +115,13 @@ class CycleGANStep:
         self.restorer, self.blurrer = networks["restorer"], networks["blurrer"]
         self.of_sharp = networks["critic_of_sharp"]
         self.of_blurry = networks["critic_of_blurry"]
-        self.of_generators = _adam([self.restorer, self.blurrer], rate)
-        self.of_critics = _adam([self.of_sharp, self.of_blurry], rate)
+        self.of_generators = adam([self.restorer, self.blurrer], rate)
+        self.of_critics = adam([self.of_sharp, self.of_blurry], rate)
         self.pools = Pool(), Pool()
 
     def __call__(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
         """The generators' loss, and the critics'."""
-        _learn(False, self.of_sharp, self.of_blurry)
+        learn(False, self.of_sharp, self.of_blurry)
         restored, blurred = self.restorer(y), self.blurrer(x)
         cycle = F.l1_loss(self.restorer(blurred), x)
         cycle = cycle + F.l1_loss(self.blurrer(restored), y)
@@ -132,7 +132,7 @@ class CycleGANStep:
         self.of_generators.zero_grad(set_to_none=True)
         total.backward()
         self.of_generators.step()
-        _learn(True, self.of_sharp, self.of_blurry)
+        learn(True, self.of_sharp, self.of_blurry)
         loss = self._told(self.of_sharp, x, self.pools[0](restored))
         loss = loss + self._told(self.of_blurry, y, self.pools[1](blurred))
         self.of_critics.zero_grad(set_to_none=True)

@@ -104,7 +104,8 @@ class MIMOUNet(nn.Module):
         self.SCM1, self.SCM2 = _Shallow(4 * w), _Shallow(2 * w)
         self.FAM1, self.FAM2 = _Attend(4 * w), _Attend(2 * w)
 
-    def forward(self, y: Tensor) -> Tensor:
+    def forward(self, y: Tensor, every: bool = False) -> Tensor | list[Tensor]:
+        """With `every` all three answers, of sides that are multiples of 4."""
         height, width = y.shape[2:]
         down, right = (-side % 4 for side in (height, width))
         if down or right:
@@ -122,8 +123,11 @@ class MIMOUNet(nn.Module):
             self.AFFs[1](half(fine), middle, twice(x)),
         ]
         x = self.Decoder[0](x)
+        answers, smaller = [], [half(half(y)), half(y)]
         for step in range(2):
-            # The smaller answers, `ConvsOut`, are for training only.
+            if every:  # The smaller answers are for training only.
+                answers.append(smaller[step] + self.ConvsOut[step](x))
             x = torch.cat([torch.relu_(extract[3 + step](x)), skips.pop()], 1)
             x = self.Decoder[1 + step](torch.relu_(self.Convs[step](x)))
-        return (y + extract[5](x))[..., :height, :width]
+        restored = (y + extract[5](x))[..., :height, :width]
+        return [*answers, restored] if every else restored
