@@ -62,6 +62,11 @@ VERBS = {
     "report": Verb(
         "evaluate", "Put runs of evaluate on one page: images, curves, tables.", SCORE
     ),
+    "adapt": Verb(
+        "experiments",
+        "Adapt a restorer to your camera, from photos without pairs.",
+        TRAIN,
+    ),
     "blur-swap": Verb(
         "experiments",
         "Train a restorer on pairs, and on the same pairs with their blur swapped.",

@@ -1,4 +1,4 @@
-"""Verbs that train and then score: kernel-space blur-swap and deblurgan."""
+"""Verbs that train and then score, or make data and train on them."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +10,9 @@ import kernel_space_jax as ks
 from kernel_space_jax import weights
 from kernel_space_jax.cli.app import app, err, out
 from kernel_space_jax.cli.evaluate import InMarkdown, check_table, write_table
-from kernel_space_jax.cli.outputs import claim_folder, folder_of
+from kernel_space_jax.cli.outputs import Overwrite, claim, claim_folder, folder_of
+from kernel_space_jax.cli.progress import Bar
+from kernel_space_jax.files import write_whole
 
 # Keys of a config may follow: --config.steps=1000.
 EXPERIMENT = {"allow_extra_args": True, "ignore_unknown_options": True}
@@ -111,6 +113,58 @@ def deblurgan(
     for name, one in found.items():
         write_table(output / f"scores-{name}", one, f"{title}, {name}", table)
     out.print(f"written to {escape(str(output))}")
+
+
+@app.command("adapt", context_settings=EXPERIMENT)
+def adapt(
+    context: typer.Context,
+    blurry: Annotated[Path, typer.Option(help="A folder of your blurry photos.")],
+    sharp: Annotated[
+        Path, typer.Option(help="A folder of sharp photos by the same camera.")
+    ],
+    start: Annotated[
+        str,
+        typer.Option(
+            help="The restorer: a weight file, or the name of installed ones."
+        ),
+    ],
+    output: Annotated[Path, typer.Option("-o", "--output", help="The weight file.")],
+    run: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of the new pairs and of the training. Without it NAME-run "
+            "beside the weight file."
+        ),
+    ] = None,
+    pairs: Annotated[int, typer.Option(min=1, max=10**6, help="How many pairs.")] = 64,
+    overwrite: Overwrite = False,
+) -> None:
+    """Adapt a restorer to your camera, from photos without pairs.
+
+    The blur between your blurry photos and what the restorer makes of them is put on
+    sharp photos, and the restorer learns from these pairs. Any key of configs/adapt.py
+    may follow: --config.steps=2000. Run it again after an interruption: it goes on.
+    """
+    from kernel_space_jax.datasets import open_source
+    from kernel_space_jax.experiments.adapt import adapt as learn
+    from kernel_space_jax.training.config import load_config
+
+    folder = run or output.with_name(f"{output.stem}-run")
+    claim([output], overwrite=overwrite)
+    _claim_run(folder, [f"images:{blurry}", f"images:{sharp}"], None, "pairs")
+    with Bar("making pairs:") as bar:
+        file = learn(
+            folder,
+            open_source(f"images:{blurry}?kind=blurry"),
+            open_source(f"images:{sharp}"),
+            weights.load(start, role=""),
+            load_config(f"adapt:{start}", context.args),
+            pairs=pairs,
+            say=lambda text: err.print(escape(text)),
+            tell=bar.tell,
+        )
+    write_whole(output, file.read_bytes())
+    out.print(escape(str(output)))
 
 
 def _claim_run(output: Path, specs: list[str], table: Path | None, made: str) -> None:

@@ -32,6 +32,10 @@ GAN = (
     "deblurgan --train SET=pairs:twice --test pairs:twice --photos SET=images:set "
     "--test-photos images:set -o FOLDER=new"
 )
+ADAPT = (
+    "adapt --blurry set --sharp set --start WEIGHTS=weights.safetensors "
+    "-o FILE=new.safetensors"
+)
 CONVERT = (
     "convert-blur IMAGE=photo.png -o FOLDER=new --weights WEIGHTS=weights.safetensors"
 )
@@ -46,7 +50,7 @@ EXPORT = "export folder -o FILE=new.safetensors"
 TRAIN = "train --config restorer --workdir new"
 ALL = (
     DEBLUR, TRANSFER, KERNELS, SAMPLE, INTERPOLATE, SHOW_KERNEL, AUGMENT, EVALUATE,
-    CONVERT, SWAP, GAN, CHECK, PREPARE, SHOW, DESCRIBE, PROGRAM,
+    ADAPT, CONVERT, SWAP, GAN, CHECK, PREPARE, SHOW, DESCRIBE, PROGRAM,
 )  # fmt: skip
 # With weights of the user's own.
 WITH_WEIGHTS = (

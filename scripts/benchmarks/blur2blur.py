@@ -76,8 +76,9 @@ def blur2blur(
     config.data.train, config.data.crop = (), size
     streams = ("blurry_photos", "sharp_photos")
     config.data.streams = {name: {"train": ("synthetic",)} for name in streams}
+    plain: Any = build_task(config)
     task = replace(
-        build_task(config),
+        plain,
         content=Content({"translation": 0.8}, vgg=seer),
         given={SPACE: space},
         frozen=frozen,

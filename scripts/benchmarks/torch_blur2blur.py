@@ -72,7 +72,7 @@ class Blur2BlurStep:
         loss.backward()
         self.of_critic.step()
         learn(False, self.critic)
-        total = -sum(self.critic(m).mean() for m in made) / len(made)
+        total = -torch.stack([self.critic(m).mean() for m in made]).mean()
         for answer, target in zip(made, _pyramid(y), strict=True):
             total = total + 0.8 * self._apart(answer, target)
         self.of_translator.zero_grad(set_to_none=True)
@@ -84,15 +84,15 @@ class Blur2BlurStep:
     def _critic_loss(
         self, real: list[Tensor], fake: list[Tensor], share: Tensor
     ) -> Tensor:
-        told = sum(
+        told = [
             F.relu(1 - self.critic(r)).mean() + F.relu(1 + self.critic(f)).mean()
             for r, f in zip(real, fake, strict=True)
-        )
+        ]
         mixed = (share * real[-1] + (1 - share) * fake[-1]).requires_grad_()
         score = self.critic(mixed).sum()
         (slope,) = torch.autograd.grad(score, mixed, create_graph=True)
         penalty = (slope.flatten(1).norm(dim=1) - 1).square().mean()
-        return 0.5 * told / len(real) + 1e-4 * penalty
+        return 0.5 * torch.stack(told).mean() + 1e-4 * penalty
 
     def _apart(self, answer: Tensor, target: Tensor) -> Tensor:
         with torch.no_grad():
