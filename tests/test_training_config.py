@@ -3,12 +3,15 @@
 import json
 from pathlib import Path
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import tiny_task  # noqa: F401
 
-from kernel_space_jax import Photo, write
+from kernel_space_jax import Photo, weights, write
 from kernel_space_jax.errors import UserError
+from kernel_space_jax.models.restorers.compact import Compact
 from kernel_space_jax.training.check import check_config
 from kernel_space_jax.training.config import (
     build_task,
@@ -24,9 +27,14 @@ SYNTHETIC = CONFIGS / "kernel_space_synthetic.py"
 
 
 @pytest.mark.parametrize("name", sorted(p.name for p in CONFIGS.glob("*.py")))
-def test_every_config_builds(name):
-    folder = f":{SAMPLES}" if "folder" in name else ""
-    config = load_config(f"{CONFIGS / name}{folder}")
+def test_every_config_builds(name, tmp_path):
+    words = {"basis_folder.py": SAMPLES, "adapt.py": tmp_path / "start.safetensors"}
+    if name == "adapt.py":
+        start = Compact(width=4, scales=1, blocks=1)
+        variables = start.init(jax.random.key(0), jnp.zeros((1, 64, 64, 3)))
+        weights.write(words[name], start, variables, origin="", licence="")
+    word = f":{words[name]}" if name in words else ""
+    config = load_config(f"{CONFIGS / name}{word}")
     config.init_from = ""
     check_config(config)
     assert build_task(config)
