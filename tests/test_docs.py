@@ -29,7 +29,7 @@ RUN_ELSEWHERE = ["extending.md"]
 # Commands on the samples that take long; other tests run these methods.
 SLOW = ("--preset", "compact.safetensors", "--method map-local", "--method basis")
 PATH = re.compile(r"(?:[\w-]+/)+[\w.-]+\.(?:py|md|sh|png|jpg|txt)")
-EXPERIMENTS = ("blur-swap", "deblurgan")
+EXPERIMENTS = ("blur-swap", "deblurgan", "blur2blur")
 PROGRAMS = ("kernel-space ", ".venv/bin/kernel-space ", "python scripts/evaluate.py ")
 
 

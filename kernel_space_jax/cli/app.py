@@ -78,6 +78,11 @@ VERBS = {
         "too.",
         SCORE,
     ),
+    "blur2blur": Verb(
+        "experiments",
+        "Deblur an unknown camera's photos without pairs: Blur2Blur and adaptation.",
+        SCORE,
+    ),
     "train": Verb("train", "Train a network; run it again to go on.", TRAIN),
     "export": Verb(
         "train",

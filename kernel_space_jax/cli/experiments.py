@@ -115,6 +115,40 @@ def deblurgan(
     out.print(f"written to {escape(str(output))}")
 
 
+@app.command("blur2blur", context_settings=EXPERIMENT)
+def blur2blur(
+    context: typer.Context,
+    known: Annotated[
+        str, typer.Option(help="Sharp photos to learn the known blur, NAME:PATH.")
+    ],
+    camera: Annotated[
+        str, typer.Option(help="Sharp photos for the unknown camera, NAME:PATH.")
+    ],
+    test: Annotated[str, typer.Option(help="Other sharp photos, NAME:PATH.")],
+    output: RunFolder,
+    title: Title = "Blur2Blur",
+    table: InMarkdown = None,
+) -> None:
+    """Deblur an unknown camera's photos without pairs: Blur2Blur and adaptation.
+
+    A small restorer learns photos under camera shakes. The unknown camera's photos are
+    made of moving things, with noise and saturation. Any key of the configs may follow:
+    --config.seed=1. Run it again after an interruption: it goes on.
+    """
+    from kernel_space_jax.experiments import blur2blur as experiment
+
+    _claim_run(output, [known, camera, test], table, "known")
+    found = experiment.blur2blur(
+        output,
+        experiment.Photos(known, camera, test),
+        context.args,
+        say=lambda text: err.print(escape(text)),
+    )
+    for name, one in found.items():
+        write_table(output / f"scores-{name}", one, f"{title}, {name} blur", table)
+    out.print(f"written to {escape(str(output))}")
+
+
 @app.command("adapt", context_settings=EXPERIMENT)
 def adapt(
     context: typer.Context,

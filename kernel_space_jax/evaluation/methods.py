@@ -196,9 +196,16 @@ def best_start(preset: str, record: Record) -> Restored:
     return Restored(best.image, best.kernel)
 
 
-def _in_one_pass(network: weights.Weights, record: Record) -> Restored:
+def _in_one_pass(
+    network: weights.Weights,
+    record: Record,
+    *,
+    translator: weights.Weights | None = None,
+) -> Restored:
     """What a restorer of any size makes of the photo."""
-    (found,) = deblur_by_network([prepare(observed(record))], network=network)
+    (found,) = deblur_by_network(
+        [prepare(observed(record))], network=network, translator=translator
+    )
     return Restored(found.image)
 
 
@@ -310,6 +317,15 @@ def from_weights(path: Path) -> Method:
         _check_restorer(path, network)
         restore = partial(_in_one_pass, network)
     return Method(path.stem, f"{kind} {digest}", restore)
+
+
+def translated(translator: Path, restorer: Path) -> Method:
+    """A restorer of photos whose blur a translator changed before, by its label."""
+    first = weights.load(translator, role="translator")
+    network = weights.load(restorer, role="")
+    digests = [weights.read_header(path)["sha256"] for path in (translator, restorer)]
+    restore = partial(_in_one_pass, network, translator=first)
+    return Method(translator.stem, " ".join(digests), restore)
 
 
 def _check_restorer(path: Path, network: weights.Weights) -> None:

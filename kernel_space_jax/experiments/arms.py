@@ -8,9 +8,15 @@ RUN/ARM.safetensors   what it learned, at its last step
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+import jax
+import numpy as np
+
+from kernel_space_jax import images
+from kernel_space_jax.datasets import open_source
 from kernel_space_jax.datasets.prepare import Storage, prepare
 from kernel_space_jax.datasets.source import FolderSource, Source
 from kernel_space_jax.errors import UserError
+from kernel_space_jax.training.data import open_validation, preparations
 from kernel_space_jax.training.export import export_weights
 from kernel_space_jax.training.log import read_log
 from kernel_space_jax.training.loop import train
@@ -18,6 +24,9 @@ from kernel_space_jax.training.task import Config
 
 # Of the pairs in training: decoding whole photos would take longer than learning.
 TILES = Storage(tile=512)
+
+# Pixels a side of a photo that is blurred here.
+SIDE = 256
 
 Say = Callable[[str], None]
 
@@ -29,6 +38,30 @@ def prepared(run: Path, name: str, source: Source) -> str:
     tiles = run / "prepared" / name
     prepare(source, tiles, TILES)
     return f"prepared:{tiles}"
+
+
+def render(folder: Path, photos: str, blur: str, config: Config) -> None:
+    """Pairs of the middles of photos, each blurred as `config.data` would have it.
+
+    `blur` is "shake" or "scene"; pairs that are there stay.
+    """
+    config = config.copy_and_resolve_references().unlock()
+    data = config.data
+    data.train, data.streams, data.validation = (photos,), {}, photos
+    data.crop, data.blur = SIDE, blur
+    data.validation_size = len(open_source(photos))
+    config.batch_size = 1
+    prepare = jax.jit(preparations(data, training=False))
+    for batch in open_validation(config):
+        name = f"{int(batch['number'][0]):04d}.png"
+        files = {part: folder / part / name for part in ("sharp", "blurry")}
+        if all(file.exists() for file in files.values()):
+            continue
+        made = prepare(batch, jax.random.key(config.seed))
+        for part, file in files.items():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            image = np.clip(np.asarray(made[part][0]), 0, 1)
+            images.write(file, images.Photo(image))
 
 
 def check_apart(source: Source, held_out: Source) -> None:

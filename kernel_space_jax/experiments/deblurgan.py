@@ -19,10 +19,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import jax
-import numpy as np
-
-from kernel_space_jax import images
 from kernel_space_jax.datasets import open_source
 from kernel_space_jax.datasets.source import Source
 from kernel_space_jax.errors import unknown
@@ -37,11 +33,11 @@ from kernel_space_jax.experiments.arms import (
     check_apart,
     draw_arms,
     prepared,
+    render,
     trained,
 )
 from kernel_space_jax.synthesis.augment import check_pairs
 from kernel_space_jax.training.config import load_config
-from kernel_space_jax.training.data import open_validation, preparations
 from kernel_space_jax.training.task import Config
 
 # The part of comb's pairs that gets new blur: the authors mix two to one.
@@ -61,8 +57,6 @@ RECIPES = {
     },
 }
 ON_PHOTOS = ("alone", "synth")
-# Pixels a side of a test photo that is shaken.
-SIDE = 256
 
 
 class Sets(NamedTuple):
@@ -92,7 +86,8 @@ def deblurgan(
     check_apart(pairs, test)
     check_apart(open_source(sets.photos), open_source(sets.test_photos))
     shaken = f"pairs:{run / 'shaken'}"
-    _shake(run / "shaken", sets.test_photos, next(iter(configs.values())))
+    small = next(iter(configs.values()))
+    render(run / "shaken", sets.test_photos, "shake", small)
     tiles = prepared(run, "pairs", pairs)
     files = [
         trained(run, arm, _on(arm, config, sets, tiles, shaken), say)
@@ -155,24 +150,6 @@ def _validated_on(arms: Iterable[str]) -> dict[str, list[str]]:
         "shaken": [arm for arm in arms if arm in ON_PHOTOS],
         "test": [arm for arm in arms if arm not in ON_PHOTOS],
     }
-
-
-def _shake(folder: Path, photos: str, config: Config) -> None:
-    """Pairs of the middles of photos, each under a trajectory as in training."""
-    config = config.copy_and_resolve_references().unlock()
-    config.data.train, config.data.streams = (photos,), {}
-    config.data.validation, config.data.crop = photos, SIDE
-    config.data.blur = "shake"
-    config.batch_size = 1
-    config.data.validation_size = len(open_source(photos))
-    prepare = jax.jit(preparations(config.data, training=False))
-    for batch in open_validation(config):
-        made = prepare(batch, jax.random.key(config.seed))
-        for part in ("sharp", "blurry"):
-            file = folder / part / f"{int(batch['number'][0]):04d}.png"
-            if not file.exists():
-                file.parent.mkdir(parents=True, exist_ok=True)
-                images.write(file, images.Photo(np.asarray(made[part][0])))
 
 
 def _kohler(source: Source) -> str:
