@@ -18,7 +18,9 @@ from ml_collections import ConfigDict
 
 from kernel_space_jax.errors import UserError
 from kernel_space_jax.metrics import psnr, ssim
+from kernel_space_jax.models.critics import critic as critic_of
 from kernel_space_jax.models.restorers import applied, initial
+from kernel_space_jax.models.restorers import restorer as restorer_of
 from kernel_space_jax.training.players import Params, Statistics
 from kernel_space_jax.training.task import Batch, Config, Metrics
 from kernel_space_jax.weights import Weights
@@ -62,6 +64,27 @@ def made(
     if config.dtype != "float32":
         raise UserError(f"{name} has no dtype; leave config.dtype out")
     return module
+
+
+def options_of_two(network: str, critic: str, settings: Mapping[str, Any]) -> Config:
+    """A restorer's and a critic's names and keywords, and a task's own settings."""
+    model: Config = ConfigDict()
+    model.network = network
+    model.critic = critic
+    model.critic_options = keywords(critic_of(critic))
+    model.update(settings)
+    model.update(keywords(restorer_of(network)))
+    return model
+
+
+def made_two(
+    config: Config, settings: Mapping[str, Any]
+) -> tuple[nn.Module, nn.Module]:
+    """The restorer and the critic of a config with `options_of_two`."""
+    named = {"network", "critic", "critic_options", *settings}
+    own = {name: value for name, value in config.model.items() if name not in named}
+    module = made(config, restorer_of, "network", own)
+    return module, made(config, critic_of, "critic", config.model.critic_options)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
-from ml_collections import ConfigDict
 
 from kernel_space_jax.errors import unknown
 from kernel_space_jax.losses import (
@@ -31,8 +30,6 @@ from kernel_space_jax.losses import (
     rivals,
 )
 from kernel_space_jax.metrics import psnr
-from kernel_space_jax.models.critics import critic as critic_of
-from kernel_space_jax.models.restorers import restorer as restorer_of
 from kernel_space_jax.models.restorers.face import SIGNED
 from kernel_space_jax.training import content
 from kernel_space_jax.training.content import Content
@@ -40,8 +37,8 @@ from kernel_space_jax.training.initial import given_variables
 from kernel_space_jax.training.networks import (
     Critic,
     Restorer,
-    keywords,
-    made,
+    made_two,
+    options_of_two,
     photos,
 )
 from kernel_space_jax.training.players import Descent, Params, Player, Statistics
@@ -64,33 +61,23 @@ RIVALS = "rivals"
 State = dict[str, Player]
 
 
+SETTINGS = {
+    "critic_updates": 5,  # a step, on its batch
+    "adversarial": "wasserstein",
+    "adversarial_weight": 1e-3,  # a
+    "penalty": "images",  # or "pixels", as DeblurGAN's program has it
+    "penalty_weight": 10.0,  # p
+}
+
+
 def options(network: str = "deblurgan", critic: str = "deblurgan-critic") -> Config:
     """DeblurGAN's two players, with a loss that needs no weights of VGG."""
-    model = _settings(network, critic)
-    model.update(keywords(restorer_of(network)))
-    return model
-
-
-def _settings(network: str, critic: str) -> Config:
-    model: Config = ConfigDict()
-    model.network = network
-    model.update(content.options())
-    model.critic = critic
-    model.critic_options = keywords(critic_of(critic))
-    model.critic_updates = 5  # a step, on its batch
-    model.adversarial = "wasserstein"
-    model.adversarial_weight = 1e-3  # a
-    model.penalty = "images"  # or "pixels", as DeblurGAN's program has it
-    model.penalty_weight = 10.0  # p
-    return model
+    return options_of_two(network, critic, {**content.options(), **SETTINGS})
 
 
 def build(config: Config, descents: dict[str, Descent]) -> "AdversarialTask":
     model = config.model
-    settings = _settings(model.network, model.critic)
-    own = {name: value for name, value in model.items() if name not in settings}
-    module = made(config, restorer_of, "network", own)
-    judge = made(config, critic_of, "critic", model.critic_options)
+    module, judge = made_two(config, {**content.options(), **SETTINGS})
     losses = ADVERSARIAL | RELATIVISTIC
     if model.adversarial not in losses:
         raise unknown("adversarial loss", model.adversarial, losses)

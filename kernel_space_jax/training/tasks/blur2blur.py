@@ -27,22 +27,24 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
-from ml_collections import ConfigDict
 
 from kernel_space_jax import weights
 from kernel_space_jax.errors import UserError, unknown
 from kernel_space_jax.losses import ADVERSARIAL, Adversarial, gradient_penalty, mixture
 from kernel_space_jax.metrics import psnr, ssim
-from kernel_space_jax.models.critics import critic as critic_of
 from kernel_space_jax.models.critics import pyramid
 from kernel_space_jax.models.kernel_space import KernelSpace
 from kernel_space_jax.models.restorers import applied
-from kernel_space_jax.models.restorers import restorer as restorer_of
 from kernel_space_jax.training import content
 from kernel_space_jax.training.content import Content
 from kernel_space_jax.training.data import streams
 from kernel_space_jax.training.initial import given_variables
-from kernel_space_jax.training.networks import Critic, Restorer, keywords, made
+from kernel_space_jax.training.networks import (
+    Critic,
+    Restorer,
+    made_two,
+    options_of_two,
+)
 from kernel_space_jax.training.players import Descent, Params, Player, Statistics
 from kernel_space_jax.training.task import (
     Batch,
@@ -63,33 +65,23 @@ SPACE, RESTORER = "kernel_space", "restorer"
 State = dict[str, Player]
 
 
+SETTINGS = {
+    "adversarial": "hinge",  # or "vanilla", as the paper has it
+    "critic_weight": 0.5,  # d
+    "penalty_weight": 1e-4,  # p
+    SPACE: "",  # a weight file: what puts the known pairs' blur on photos
+    RESTORER: "",  # a weight file: what knows that blur, for validation alone
+}
+
+
 def options(network: str = "mimo-unet", critic: str = "blur2blur-critic") -> Config:
     """Both players, the losses and the networks that stay as they are."""
-    model = _settings(network, critic)
-    model.update(keywords(restorer_of(network)))
-    return model
-
-
-def _settings(network: str, critic: str) -> Config:
-    model: Config = ConfigDict()
-    model.network = network
-    model.update(content.options())
-    model.critic = critic
-    model.critic_options = keywords(critic_of(critic))
-    model.adversarial = "hinge"  # or "vanilla", as the paper has it
-    model.critic_weight = 0.5  # d
-    model.penalty_weight = 1e-4  # p
-    model.kernel_space = ""  # a weight file: what puts the known pairs' blur on photos
-    model.restorer = ""  # a weight file: what knows that blur, for validation alone
-    return model
+    return options_of_two(network, critic, {**content.options(), **SETTINGS})
 
 
 def build(config: Config, descents: dict[str, Descent]) -> "Blur2BlurTask":
     model = config.model
-    settings = _settings(model.network, model.critic)
-    own = {name: value for name, value in model.items() if name not in settings}
-    module = made(config, restorer_of, "network", own)
-    judge = made(config, critic_of, "critic", model.critic_options)
+    module, judge = made_two(config, {**content.options(), **SETTINGS})
     if model.adversarial not in ADVERSARIAL:
         raise unknown("adversarial loss", model.adversarial, ADVERSARIAL)
     _check_streams(config)

@@ -13,6 +13,7 @@ from jax import Array
 from kernel_space_jax.errors import UserError
 from kernel_space_jax.losses import ADVERSARIAL, exchange, image_pool
 from kernel_space_jax.training.data import streams
+from kernel_space_jax.training.networks import options_of_two
 from kernel_space_jax.training.players import Descent
 from kernel_space_jax.training.stages import stages
 from kernel_space_jax.training.task import Batch, Config, Frozen, Metrics, example_keys
@@ -44,7 +45,7 @@ EXCHANGES = 16
 
 def options(network: str = "deblurgan", critic: str = "cyclegan-critic") -> Config:
     """CycleGAN's weights, and the keywords of the networks."""
-    return unpaired.options(network, critic, settings=SETTINGS)
+    return options_of_two(network, critic, SETTINGS)
 
 
 def build(config: Config, descents: dict[str, Descent]) -> "CycleTask":

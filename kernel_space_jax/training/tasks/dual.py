@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from jax import Array, lax
 
 from kernel_space_jax.losses import ADVERSARIAL, clip_weights
+from kernel_space_jax.training.networks import options_of_two
 from kernel_space_jax.training.players import Descent, Player
 from kernel_space_jax.training.task import Batch, Config, Frozen, Metrics
 from kernel_space_jax.training.tasks import unpaired
@@ -34,7 +35,7 @@ SETTINGS = {
 
 def options(network: str = "deblurgan", critic: str = "dualgan-critic") -> Config:
     """DualGAN's weights, and the keywords of the networks."""
-    return unpaired.options(network, critic, settings=SETTINGS)
+    return options_of_two(network, critic, SETTINGS)
 
 
 def build(config: Config, descents: dict[str, Descent]) -> "DualTask":

@@ -18,16 +18,13 @@ from typing import Any, ClassVar
 import jax
 import jax.numpy as jnp
 from jax import Array
-from ml_collections import ConfigDict
 
 from kernel_space_jax.errors import UserError
 from kernel_space_jax.losses import Adversarial, over_answers
 from kernel_space_jax.metrics import psnr
-from kernel_space_jax.models.critics import critic as critic_of
-from kernel_space_jax.models.restorers import restorer as restorer_of
 from kernel_space_jax.models.restorers.face import SIGNED
 from kernel_space_jax.training.initial import given_variables
-from kernel_space_jax.training.networks import Critic, Restorer, keywords, made
+from kernel_space_jax.training.networks import Critic, Restorer, made_two
 from kernel_space_jax.training.players import Descent, Params, Player, Statistics
 from kernel_space_jax.training.task import (
     Batch,
@@ -50,17 +47,6 @@ State = dict[str, Any]
 Made = dict[str, Array]  # R(y) by the name of D_x, F(x) by that of D_y
 
 
-def options(network: str, critic: str, *, settings: dict[str, Any]) -> Config:
-    """The networks' names and keywords, and a task's own settings."""
-    model: Config = ConfigDict()
-    model.network = network
-    model.critic = critic
-    model.critic_options = keywords(critic_of(critic))
-    model.update(settings)
-    model.update(keywords(restorer_of(network)))
-    return model
-
-
 @dataclass(frozen=True)
 class Losses:
     """The adversarial loss, and the weights c, i and d."""
@@ -81,10 +67,7 @@ def players(
                 f"the task {config.task} needs the data stream {stream}; set "
                 f"config.data.streams.{stream}.train"
             )
-    named = {"network", "critic", "critic_options", *settings}
-    own = {name: v for name, v in config.model.items() if name not in named}
-    module = made(config, restorer_of, "network", own)
-    judge = made(config, critic_of, "critic", config.model.critic_options)
+    module, judge = made_two(config, settings)
     axis = descents[GENERATORS].axis
     start = given_variables(config, module)
     return Restorer(module, axis, start), Critic(judge, axis)
