@@ -10,7 +10,9 @@ from typer.testing import CliRunner
 
 import kernel_space_jax as ks
 from kernel_space_jax.cli.app import app
+from kernel_space_jax.datasets import Record
 from kernel_space_jax.errors import UserError
+from kernel_space_jax.evaluation.methods import from_weights, translated
 from kernel_space_jax.models.kernel_space import KernelSpace
 from kernel_space_jax.models.restorers.compact import Compact
 from kernel_space_jax.training.config import build_task, defaults
@@ -214,7 +216,15 @@ def test_a_translator_converts_and_then_a_restorer_deblurs(run, tmp_path):
     said = CliRunner().invoke(app, ["deblur", *common, "--overwrite", *words])
     assert said.exit_code == 0, said.output
 
+    # A row of a table restores what the translator has changed.
+    row = translated(translator, restorer)
+    found = row.restore(Record("photo", y, None, {})).image
+    assert row.label == "t"
+    np.testing.assert_allclose(found, both.image, atol=1e-5)
+
     # Each in its place.
+    with pytest.raises(UserError, match="t.safetensors holds a translator, which"):
+        from_weights(translator)
     with pytest.raises(UserError, match="t.safetensors holds a translator, which"):
         ks.deblur(y, "mimo_unet", weights=translator)
     with pytest.raises(UserError, match="of a KernelSpace, which translates no blur"):

@@ -32,6 +32,10 @@ GAN = (
     "deblurgan --train SET=pairs:twice --test pairs:twice --photos SET=images:set "
     "--test-photos images:set -o FOLDER=new"
 )
+CAMERA = (
+    "blur2blur --known SET=images:set --camera images:set --test images:to_set "
+    "-o FOLDER=new"
+)
 ADAPT = (
     "adapt --blurry set --sharp set --start WEIGHTS=weights.safetensors "
     "-o FILE=new.safetensors"
@@ -50,7 +54,7 @@ EXPORT = "export folder -o FILE=new.safetensors"
 TRAIN = "train --config restorer --workdir new"
 ALL = (
     DEBLUR, TRANSFER, KERNELS, SAMPLE, INTERPOLATE, SHOW_KERNEL, AUGMENT, EVALUATE,
-    ADAPT, CONVERT, SWAP, GAN, CHECK, PREPARE, SHOW, DESCRIBE, PROGRAM,
+    CAMERA, ADAPT, CONVERT, SWAP, GAN, CHECK, PREPARE, SHOW, DESCRIBE, PROGRAM,
 )  # fmt: skip
 # With weights of the user's own.
 WITH_WEIGHTS = (
