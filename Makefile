@@ -1,6 +1,7 @@
-# Two commands; each makes its own environment with nothing but Python >= 3.11.
-#   make demo   deblur photos, and put the blur of one image pair on another image
-#   make test   lint, types and the test suite
+# Commands; each makes its own environment with nothing but Python >= 3.11.
+#   make demo        deblur photos, and put the blur of one image pair on another image
+#   make test        lint, types and the test suite
+#   make test-slow   the tests that take more than ten seconds each
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -9,7 +10,7 @@ STAMP := $(VENV)/.installed
 # bytecode takes longer than the demo saves by it; the tests start many processes.
 TEST_STAMP := $(VENV)/.test-installed
 
-.PHONY: demo demo-deblur demo-transfer test lint lock
+.PHONY: demo demo-deblur demo-transfer test test-slow lint lock
 
 demo: $(STAMP)
 	$(BIN)/python scripts/prepare_demo.py -o demo/photos
@@ -25,7 +26,10 @@ demo-transfer:
 	  -o demo/transferred --sheet --overwrite
 
 test: $(TEST_STAMP) lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "not slow"
+
+test-slow: $(TEST_STAMP)
+	$(BIN)/python -m pytest -m slow
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
