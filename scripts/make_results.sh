@@ -100,6 +100,6 @@ python scripts/evaluate.py blur-swap --train pairs:data/gopro-scenes/train \
 python scripts/evaluate.py deblurgan --train pairs:data/gopro-scenes/train \
   --photos images:data/bsds500 --test pairs:data/gopro-scenes/test \
   --test-photos images:data/kodak24 --kohler kohler:data/kohler -o runs/deblurgan \
-  --config.steps=500 --title "DeblurGAN, small" --table docs/results.md
+  --config.steps=1000 --title "DeblurGAN, small" --table docs/results.md
 kernel-space report runs/levin runs/gopro runs/kohler runs/non-blind-bsds500 runs/sweep \
   -o page --images 12
