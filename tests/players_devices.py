@@ -44,7 +44,7 @@ def batch_of(task, seed):
     if task == "adversarial":
         return {"sharp": x, "blurry": y, "number": number}
     return {
-        "sharp_photos": {"sharp": x},
+        "sharp_photos": {"sharp": x, "blurry": x[:, ::-1]},
         "blurry_photos": {"blurry": y},
         "number": number,
     }

@@ -317,7 +317,7 @@ def test_one_image_on_two_devices_is_a_sentence(tmp_path, monkeypatch):
         train(config, tmp_path / "run", say=print)
 
 
-@pytest.mark.parametrize("task", ["adversarial", "cycle", "dual"])
+@pytest.mark.parametrize("task", ["adversarial", "cycle", "dual", "blur2blur"])
 def test_eight_devices_are_one(task):
     """A step of jit and one of pmap, with dropout, statistics, rivals and pools."""
     flags = f"{os.environ['XLA_FLAGS']} --xla_force_host_platform_device_count=8"
