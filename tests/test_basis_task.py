@@ -52,6 +52,7 @@ def test_the_truth_of_a_scene_blurs_it(batch):
     assert (close > 30).all() and (close > none + 5).all()
 
 
+@pytest.mark.slow
 def test_steps_come_closer(task, batch):
     state = jax.jit(task.init)(jax.random.key(0, impl="rbg"))
     step = jax.jit(
@@ -151,6 +152,7 @@ def encoder():
     return config
 
 
+@pytest.mark.slow
 def test_the_encoder_learns_to_name_kernels(encoder):
     task = build_task(encoder)
     keys = jax.random.split(jax.random.key(0), 4)

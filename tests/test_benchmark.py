@@ -48,6 +48,7 @@ def test_basis(tmp_path):
         assert positive([*found["ms"][part].values(), found["ratio"][part]])
 
 
+@pytest.mark.slow
 def test_deblur(tmp_path):
     found, output = figures(
         tmp_path, *"deblur --height 64 --width 80 --method map --rounds 1".split()
@@ -59,6 +60,7 @@ def test_deblur(tmp_path):
     assert f"{found['first']['seconds']:.1f}" in output
 
 
+@pytest.mark.slow
 def test_starts(tmp_path, monkeypatch):
     two = PRESETS["quick"]
     each = [two._replace(strengths=(s,), kept=1, refined=1) for s in two.strengths]
@@ -117,6 +119,7 @@ def test_restorers_need_a_rival():
     assert "nafnet-32" in result.output
 
 
+@pytest.mark.slow
 def test_srn(tmp_path):
     """Ours and TensorFlow's agree in every pixel before they are timed."""
     pytest.importorskip("tensorflow")

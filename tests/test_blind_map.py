@@ -37,6 +37,7 @@ def kernels():
     return jnp.stack([along, corner / corner.sum()])
 
 
+@pytest.mark.slow
 def test_kernels_are_found_and_photos_do_not_meet():
     pairs = [blurred(scene(8 + i, 120, 130), h, 0.003) for i, h in enumerate(kernels())]
     y = jnp.concatenate([y for _, y in pairs])
@@ -49,6 +50,7 @@ def test_kernels_are_found_and_photos_do_not_meet():
     assert float(kernel_similarity(alone.h, both.h[1:])[0]) > 0.99
 
 
+@pytest.mark.slow
 def test_a_small_blur_is_not_taken_for_a_large_one():
     """A haze around the kernel explains texture, but its x is no photo."""
     whole = (
@@ -94,6 +96,7 @@ def small(monkeypatch):
     return "small"
 
 
+@pytest.mark.slow
 def test_a_photo_among_others_has_the_answer_that_it_has_alone(blurry, small):
     """Beside a black one and one of noise; none of them stops a search."""
     noise = jax.random.uniform(jax.random.key(4), blurry.shape)
@@ -108,6 +111,7 @@ def test_a_photo_among_others_has_the_answer_that_it_has_alone(blurry, small):
     assert heard == [(done + 1, number) for done in range(number)]
 
 
+@pytest.mark.slow
 def test_eight_devices_find_what_one_does(blurry, tmp_path):
     script, file = Path(__file__).with_name("starts_devices.py"), tmp_path / "h.npy"
     flags = os.environ["XLA_FLAGS"] + " --xla_force_host_platform_device_count=8"

@@ -62,6 +62,7 @@ def joint():
     return golden, search, theta
 
 
+@pytest.mark.slow
 def test_joint_steps_agree(joint):
     golden, search, theta = joint
     y = golden.image("in/y")

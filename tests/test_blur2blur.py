@@ -57,6 +57,7 @@ def recorded(tmp_path_factory):
     return golden, build_task(config), translator.variables, critic.variables
 
 
+@pytest.mark.slow
 def test_three_steps_are_the_programs(recorded, monkeypatch):
     golden, task, translator, critic = recorded
     y, r = golden.image("in/real_A"), golden.image("in/real_B")
@@ -111,6 +112,7 @@ def check_parameters(task, player, golden, letter, number):
     assert max(jax.tree.leaves(found)) < 2e-5
 
 
+@pytest.mark.slow
 def test_known_blur_is_put_on_the_cameras_photos(tmp_path):
     """r = F(x, G(x', y')) of other pairs, and nothing learns through it."""
     space = KernelSpace(width=4, code_width=8, front_blocks=1, back_blocks=1,
@@ -178,6 +180,7 @@ def run(tmp_path_factory):
     return folder, config
 
 
+@pytest.mark.slow
 def test_a_run_that_goes_on_is_uninterrupted(run, tmp_path):
     folder, config = run
     config = config.copy_and_resolve_references()
@@ -190,6 +193,7 @@ def test_a_run_that_goes_on_is_uninterrupted(run, tmp_path):
     assert {"psnr", "psnr_alone", "psnr_of_change"} <= found[-1].keys()
 
 
+@pytest.mark.slow
 def test_a_translator_converts_and_then_a_restorer_deblurs(run, tmp_path):
     folder, _ = run
     translator, restorer = tmp_path / "t.safetensors", folder / "restorer.safetensors"

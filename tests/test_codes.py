@@ -89,6 +89,7 @@ def test_the_blur_of_pairs_on_other_images(tmp_path):
         augment(*sources, out, 3, weights=weights.load("kernel-space"))
 
 
+@pytest.mark.slow
 def test_the_verbs_on_files(tmp_path, spaces):
     out = tmp_path / "drawn"
     done = kernel_space_here(

@@ -78,6 +78,7 @@ def test_a_grey_photo_stays_grey_and_tiles_are_counted(network):
     assert heard == [(1, 2), (2, 2)]
 
 
+@pytest.mark.slow
 def test_the_verbs_write_what_they_say(tmp_path, file):
     done = kernel_space_here(
         *("deblur", BLURRY, "-o", tmp_path / "out", "--sheet"),
@@ -133,6 +134,7 @@ def gain(y, z):
     return float(psnr(after.x, after.z)[0] - psnr(before.x, before.z)[0])
 
 
+@pytest.mark.slow
 def test_one_kernel_for_all(tmp_path):
     """The sample's shake is found, and so is its size, well enough to win 6 dB."""
     out = tmp_path / "out"
@@ -149,6 +151,7 @@ def mapped():
     return ks.deblur(ks.read(SHAKEN).pixels, "map")
 
 
+@pytest.mark.slow
 def test_a_camera_blurs_light(mapped):
     """A photo in colour is that of a camera unless one says that it is linear."""
     photo = ks.read(SHAKEN).pixels
@@ -161,6 +164,7 @@ def test_a_camera_blurs_light(mapped):
     np.testing.assert_array_equal(grey.image, said.image)
 
 
+@pytest.mark.slow
 def test_two_kernels_are_not_taken_for_one(mapped):
     """What the judge says decides whether one kernel is asked to explain the photo."""
     photo = ks.read(SHAKEN).pixels
@@ -191,6 +195,7 @@ def test_two_kernels_are_not_taken_for_one(mapped):
     assert after > before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("share", "answer", "taken"),
     [
@@ -251,6 +256,7 @@ def test_a_kernel_that_is_the_likeliest_in_few_places_has_no_say():
     np.testing.assert_allclose(kept[0, 0, 9], [1 / 4, 3 / 4, 0], rtol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_kernel_for_each_tile():
     """Halves of a photo that moved in other directions: no one kernel undoes both."""
     x = ks.read(WHOLE / SHAPES.name).pixels[64:192, 96:288]
@@ -269,6 +275,7 @@ def test_a_kernel_for_each_tile():
     assert score(each.image) > max(score(y), score(one.image)) + 1.5
 
 
+@pytest.mark.slow
 def test_a_sharp_photo_comes_back(tmp_path):
     """A search by itself finds some blur in any photo."""
     out = tmp_path / "out"
@@ -280,6 +287,7 @@ def test_a_sharp_photo_comes_back(tmp_path):
         np.testing.assert_array_equal(same, ks.read(path).pixels)
 
 
+@pytest.mark.slow
 def test_where_map_finds_nothing_it_says_so_and_auto_goes_on(tmp_path, monkeypatch):
     """A photo that is sharp, or whose blur `map` cannot find: the judge knows."""
     photo, out = tmp_path / "photo.png", tmp_path / "out"
@@ -310,6 +318,7 @@ def short(monkeypatch):
     monkeypatch.setattr(presets, "ImagePrior", partial(presets.ImagePrior, scales=1))
 
 
+@pytest.mark.slow
 def test_a_search_writes_its_way(short, tmp_path):
     """Two photos of one size in one search, with the pictures of both."""
     pixels = ks.read(BLURRY).pixels

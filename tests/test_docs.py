@@ -142,6 +142,7 @@ def test_links_lead_somewhere(page):
             assert any(p.exists() for p in places), f"{name(page)} names {quoted}"
 
 
+@pytest.mark.slow
 def test_quick_commands_run(checkout):
     for page, line in QUICK:
         done = kernel_space_here(*shlex.split(line))
@@ -152,6 +153,7 @@ def test_quick_commands_run(checkout):
     assert (checkout / "out/page/index.html").is_file()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", WITH_PYTHON, ids=name)
 def test_python_examples_run(page, checkout, monkeypatch):
     """All examples of a page, one after the other, as a person would paste them."""

@@ -38,6 +38,7 @@ def workdir(tmp_path_factory):
     return folder / "run"
 
 
+@pytest.mark.slow
 def test_weights_and_program_are_the_network(workdir, tmp_path):
     file, program = tmp_path / "small.safetensors", tmp_path / "blur.bin"
     done = CliRunner().invoke(app, ["export", str(workdir), "-o", str(file)])

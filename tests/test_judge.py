@@ -87,6 +87,7 @@ def test_candidates_are_judged_alike(network, scene, kernels):
     np.testing.assert_allclose(few, scores, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_it_answers_as_the_two_headed_network_does(network):
     y = np.random.default_rng(0).random((37, 45, 3), np.float32)
     found, masks = jax.jit(MODULE.apply)(network.variables, jnp.asarray(y)[None])

@@ -72,6 +72,7 @@ def test_published_size_agrees():
     assert largest_difference(blurry, golden.image("out/adapt")) < FORWARD
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["kw_trainstep_wovae_nf4", "kw_trainstep_vae_nf4"])
 def test_three_training_steps_agree(name):
     golden = Golden(name)
@@ -116,6 +117,7 @@ def test_three_training_steps_agree(name):
             compare(variables, f"after{index + 1}/", 1e-4)
 
 
+@pytest.mark.slow
 def test_jit_changes_nothing_and_a_batch_is_its_images(plain):
     golden, module, variables = plain
     x = golden.image("in/sharp_128x128")

@@ -66,6 +66,7 @@ def assert_agree(golden, stages, size):
             assert largest_difference(x, wanted) < FORWARD
 
 
+@pytest.mark.slow
 def test_every_answer_agrees(small):
     golden, module, variables = small
     run = jax.jit(lambda variables, y: module.apply(variables, y, every=True))

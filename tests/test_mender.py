@@ -94,6 +94,7 @@ def test_what_a_solver_made_can_be_taken_as_it_is(kernels):
     np.testing.assert_allclose(x, y + solved - in_grey(y), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_it_learns_beside_a_judge_that_stays(config, judge, tmp_path):
     task = build_task(config)
     keys = jax.random.split(jax.random.key(0), 2)
@@ -146,6 +147,7 @@ def test_it_wants_a_judge(config):
         build_task(other)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["mender", "judge"])
 def test_a_sharp_photo_comes_back(name):
     photo = ks.read(SHAPES).pixels[:96, :96]

@@ -37,6 +37,7 @@ VALUES = {
     "preset": "quick",
     "seed": 0,
     "vgg": None,
+    "translator": None,
     "watch": print,
 }
 LACKED = [

@@ -22,6 +22,7 @@ def test_kernel_prior_agrees(name):
     assert abs(jnp.linalg.norm(code) / golden["out/norm"] - 1) < 1e-5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name",
     [

@@ -119,6 +119,7 @@ def test_gradients_are_tensorflows():
         assert relative_error(ours[f"g_net/{name}"], gradient.numpy()) < 1e-3, name
 
 
+@pytest.mark.slow
 def test_it_learns_by_the_papers_loss():
     x = np.stack([picture(i, (48, 48)) for i in range(2)])
     batch = {

@@ -155,6 +155,7 @@ def test_players_on_several_devices_are_as_on_one(tmp_path, photos, players, mod
     agree(tmp_path / "run", players)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", TASKS)
 def test_two_processes_are_one(tmp_path, photos, request, task):
     with socket.socket() as probe:

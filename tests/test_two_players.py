@@ -46,6 +46,7 @@ def tiny(critic="deblurgan-critic", **settings):
     return config
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("penalty", ["images", "pixels"])
 def test_a_deblurgan_step_is_plain_arithmetic(penalty):
     """Five updates of the critic and one of the generator, not compiled."""
@@ -101,6 +102,7 @@ def test_a_deblurgan_step_is_plain_arithmetic(penalty):
     close(found["restorer"].params, g.params, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_version_2_is_plain_arithmetic():
     """RaLSGAN of the patch and the photo critic, with what they said before."""
     config = tiny("deblurgan-v2-critic", adversarial="ralsgan", penalty_weight=0.0)
@@ -146,6 +148,7 @@ def test_version_2_is_plain_arithmetic():
     close(state["restorer"].params, g.params, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("critic", "adversarial", "option", "weight"),
     [
@@ -171,6 +174,7 @@ def test_statistics_of_both_players_move(critic, adversarial, option, weight):
         assert variables.keys() == {"params", "batch_stats"}
 
 
+@pytest.mark.slow
 def test_a_loss_through_vgg_is_given_its_weights(tmp_path):
     file, module = tmp_path / "vgg.safetensors", VGG19((2, 3, 4, 4, 4))
     variables = module.init(jax.random.key(0), jnp.zeros((1, 32, 32, 3)))
@@ -260,6 +264,7 @@ def test_a_critic_that_collapses_is_told(tmp_path, stored, capsys):
     assert capsys.readouterr().err.count("the critic learns nothing") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("player", ["critic", "restorer"])
 def test_a_player_that_breaks_ends_the_run(tmp_path, player, stored):
     """In one sentence; the last good checkpoint stays, and the run goes on from it."""
@@ -317,6 +322,7 @@ def test_one_image_on_two_devices_is_a_sentence(tmp_path, monkeypatch):
         train(config, tmp_path / "run", say=print)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("task", ["adversarial", "cycle", "dual", "blur2blur"])
 def test_eight_devices_are_one(task):
     """A step of jit and one of pmap, with dropout, statistics, rivals and pools."""

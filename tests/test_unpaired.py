@@ -80,6 +80,7 @@ def apart(a, b):
     return jnp.abs(a - b).mean()
 
 
+@pytest.mark.slow
 def test_cyclegan_is_plain_arithmetic():
     """Three steps, not compiled, in which pools of three images fill and exchange."""
     task = build_task(tiny(pool=3))
@@ -130,6 +131,7 @@ def test_cyclegan_is_plain_arithmetic():
         np.testing.assert_allclose(held, np.stack(pool.images), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_dualgan_is_plain_arithmetic():
     """Two clipped updates of the critics and one of the generators, not compiled."""
     task = build_task(tiny("dual", critic_updates=2, clip=0.02))
@@ -171,6 +173,7 @@ def test_dualgan_is_plain_arithmetic():
     close(state["generators"].params, hand.generators.params, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_a_batch_in_parts_is_the_batch():
     config = tiny(pool=3)
     said = []
@@ -204,6 +207,7 @@ def run(tmp_path_factory, stored):
     return workdir
 
 
+@pytest.mark.slow
 def test_a_run_that_goes_on_is_uninterrupted(tmp_path, run, stored):
     config = with_pools(stored)
     config.steps = 2
@@ -214,6 +218,7 @@ def test_a_run_that_goes_on_is_uninterrupted(tmp_path, run, stored):
     assert found == [r for r in log_of(run) if r["step"] > 2] and len(found) == 3
 
 
+@pytest.mark.slow
 def test_all_four_networks_of_a_run_are_taken_out(tmp_path, run):
     """The restorer first, and it deblurs; the next run's begins where it ends."""
     found = {}
