@@ -55,7 +55,8 @@ def get_config(content: Literal["edges", "vgg"] = "edges") -> Config:
     config.stages = ((200_001, 256, 1),)
     config.learning_rate = 2e-4
     config.b1, config.b2 = 0.5, 0.999
-    config.best = "psnr_of_change"
+    # No score says which step is best without the truth: the last one is taken.
+    config.best = ""
     config.log_every = 200
     config.evaluate_every = 5000
     config.checkpoint_every = 5000

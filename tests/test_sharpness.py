@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from kernel_space_jax.cli.app import app
 from kernel_space_jax.datasets import open_source
 from kernel_space_jax.datasets.sharpness import sharpest, sharpness
+from kernel_space_jax.errors import UserError
 from kernel_space_jax.training.config import defaults
 from kernel_space_jax.training.data import open_feed
 from kernel_space_jax.training.stages import stages
@@ -68,7 +69,8 @@ def test_frames_are_split_by_sharpness_and_by_scene(frames, tmp_path):
                                               for n in (3, 4, 5)]  # fmt: skip
     assert {name.rpartition("/")[2] for name in sharp} == {"0", "1", "2"}
     again = CliRunner().invoke(app, words)
-    assert again.exit_code == 2 or isinstance(again.exception, Exception)
+    assert isinstance(again.exception, UserError)
+    assert "exists already" in str(again.exception)
 
 
 def test_one_scene_is_cut_with_a_gap(tmp_path):

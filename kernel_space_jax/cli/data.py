@@ -121,7 +121,8 @@ def split_sharp(
     if not frames.is_dir():
         raise ks.UserError(f"{frames} is not a folder; give a folder of frames")
     claim_folder(output, [frames])
-    claim([output / "trainA", output / "trainB"], overwrite=None)
+    if any((output / kind).exists() for kind in ("trainA", "trainB")):
+        raise ks.UserError(f"{output} exists already; give a new folder with -o")
     with Bar("measuring frames:") as bar:
         found = split(frames, output, share=share, tell=bar.tell)
     for letter, kind, count, scenes in (

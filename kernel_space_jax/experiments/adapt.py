@@ -8,8 +8,8 @@ and R goes on learning on the pairs (x_j, y_j). w_t blends the tiles, and n is t
 that x_j lost by its blur. Where R restores half of a blur, h is the other half's: the
 kernels are then too short, and the pairs easier than the camera's photos.
 
-RUN/pairs/        the new pairs, as `pairs:` reads them
-RUN/training/     the work directory
+RUN/pairs/   the new pairs, as `pairs:` reads them
+RUN/...      the training (arms.py)
 """
 
 from collections.abc import Callable

@@ -74,7 +74,12 @@ def blur2blur(
     alone = _alone(run, restorer, photos, say)
     files = {"alone": alone}
     config = _unlocked(configured("blur2blur_synthetic"))
-    config.data.streams = _unpaired(camera, unknown, "shake")
+    # The blur that R knows, with the noise that the config gives it.
+    config.data.kernel_size = restorer.data.kernel_size
+    noise = config.data.streams.sharp_photos.noise
+    shown = _unpaired(camera, unknown, "shake")
+    shown["sharp_photos"]["noise"] = noise
+    config.data.streams = shown
     config.model.restorer = str(alone)
     files["translator"] = trained(run, "translator", config, say)
     config = _unlocked(configured("cyclegan_synthetic"))
