@@ -10,7 +10,7 @@ from kernel_space_jax.drawing import draw_field
 from kernel_space_jax.metrics import psnr
 from kernel_space_jax.operators import Basis, Camera, KernelField
 from kernel_space_jax.training.config import build_task, defaults
-from kernel_space_jax.training.data import preparation
+from kernel_space_jax.training.preparation import preparation
 
 
 @pytest.fixture(scope="module")

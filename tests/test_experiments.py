@@ -8,7 +8,8 @@ from evaluation_data import picture, write
 from kernel_space_jax.errors import UserError
 from kernel_space_jax.experiments import deblurgan as experiment
 from kernel_space_jax.experiments.deblurgan import Sets, deblurgan, recipe
-from kernel_space_jax.training.data import open_feed, preparations
+from kernel_space_jax.training.data import open_feed
+from kernel_space_jax.training.preparation import preparations
 
 SMALL = """
 steps=2 evaluate_every=2 log_every=2 checkpoint_every=2 batch_size=2 model.width=2

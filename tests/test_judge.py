@@ -26,7 +26,7 @@ from kernel_space_jax.training.config import (
     defaults,
     load_config,
 )
-from kernel_space_jax.training.data import preparation
+from kernel_space_jax.training.preparation import preparation
 from kernel_space_jax.training.tasks.judge import distance
 
 CONFIGS = Path(__file__).parents[1] / "configs"

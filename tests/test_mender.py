@@ -18,7 +18,7 @@ from kernel_space_jax.operators.inverse import undo_each
 from kernel_space_jax.operators.light import in_grey, local_contrast
 from kernel_space_jax.synthesis.centres import shake_centres, shake_variants
 from kernel_space_jax.training.config import build_task, defaults
-from kernel_space_jax.training.data import preparation
+from kernel_space_jax.training.preparation import preparation
 
 SMALL = {"width": 6, "candidates": 5, "variants": 2, "kernel_size": 9}
 

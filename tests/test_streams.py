@@ -12,9 +12,10 @@ from tiny_data import picture, write
 
 from kernel_space_jax.errors import UserError
 from kernel_space_jax.training.config import defaults, load_config
-from kernel_space_jax.training.data import open_feed, open_validation, preparations
+from kernel_space_jax.training.data import open_feed, open_validation
 from kernel_space_jax.training.engine import numbered
 from kernel_space_jax.training.loop import Supply
+from kernel_space_jax.training.preparation import preparations
 from kernel_space_jax.training.stages import stage_of, stages
 
 
@@ -99,6 +100,28 @@ def test_a_part_of_the_pairs_gets_fresh_blur(config):
     held_out = open_validation(config)[0]
     kept = preparations(config.data, training=False)(held_out, jax.random.key(0))
     np.testing.assert_allclose(kept["sharp"] + kept["blurry"], 1, atol=1e-6)
+
+
+@pytest.mark.parametrize("blur", ["rsblur", "bsrgan"])
+def test_blur_as_others_make_it(blur):
+    """On a grey wall with one edge: both sides keep their light, the edge is soft."""
+    config = defaults("tiny")
+    config.data.crop, config.data.blur, config.data.kernel_size = 32, blur, 9
+    wall = np.full((4, 40, 40, 3), 51, np.uint8)
+    wall[:, :, 20:] = 204
+    batch = {"number": np.arange(4, dtype=np.int32), "sharp": wall}
+    made = arrays(jax.jit(preparations(config.data))(batch, jax.random.key(1)))
+    x, y = made["sharp"], made["blurry"]
+    np.testing.assert_allclose(x[:, :, 0], 0.2, atol=1e-6)
+    assert y.shape == x.shape == (4, 32, 32, 3)
+    for side, light in ((slice(0, 3), 0.2), (slice(-3, None), 0.8)):
+        np.testing.assert_allclose(y[:, :, side].mean((1, 2, 3)), light, atol=0.04)
+    profile = y.mean((1, 3))
+    steepest = np.diff(profile, axis=1).max(1)
+    assert (steepest < 0.59).all()
+    assert (steepest < 0.4).any()
+    # Each photo has its own noise.
+    assert (np.abs(y - y.mean(1, keepdims=True)).mean((1, 2, 3)) > 1e-4).all()
 
 
 @pytest.mark.parametrize(

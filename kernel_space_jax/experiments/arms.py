@@ -16,10 +16,11 @@ from kernel_space_jax.datasets import open_source
 from kernel_space_jax.datasets.prepare import Storage, prepare
 from kernel_space_jax.datasets.source import FolderSource, Source
 from kernel_space_jax.errors import UserError
-from kernel_space_jax.training.data import open_validation, preparations
+from kernel_space_jax.training.data import open_validation
 from kernel_space_jax.training.export import export_weights
 from kernel_space_jax.training.log import read_log
 from kernel_space_jax.training.loop import train
+from kernel_space_jax.training.preparation import preparations
 from kernel_space_jax.training.task import Config
 
 # Of the pairs in training: decoding whole photos would take longer than learning.

@@ -12,7 +12,8 @@ from ml_collections import ConfigDict
 
 from kernel_space_jax.errors import UserError
 from kernel_space_jax.training.config import defaults_like
-from kernel_space_jax.training.data import BLURS, PIPELINES, streams
+from kernel_space_jax.training.data import PIPELINES, streams
+from kernel_space_jax.training.preparation import BLURS
 from kernel_space_jax.training.stages import stages
 from kernel_space_jax.training.task import Config
 

@@ -85,7 +85,8 @@ def defaults(task: str, **options: Any) -> Config:
     # The part of photos that is used until the first of `stages`: the sharpest.
     config.data.sharpest = 1.0
     # Blur made on the device where the data has none: one camera "shake" for an image,
-    # a "scene" whose objects all move differently, or "none".
+    # the same seen by a camera ("rsblur"), a "scene" whose objects all move
+    # differently, the faults of old files ("bsrgan"), or "none".
     config.data.blur = "shake"
     config.data.fresh = 0.0  # the part of pairs whose sharp image gets such blur too
     config.data.kernel_size = 33

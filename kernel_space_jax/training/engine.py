@@ -15,13 +15,9 @@ from jax import Array
 
 from kernel_space_jax.training.check import check_config
 from kernel_space_jax.training.config import build_task
-from kernel_space_jax.training.data import (
-    Feed,
-    open_feed,
-    open_validation,
-    preparations,
-)
+from kernel_space_jax.training.data import Feed, open_feed, open_validation
 from kernel_space_jax.training.devices import HostBatch, Placement, placement
+from kernel_space_jax.training.preparation import preparations
 from kernel_space_jax.training.stages import Stage, stages
 from kernel_space_jax.training.task import Batch, Config, Frozen, Metrics, State, Task
 
