@@ -1,11 +1,11 @@
 """A restorer that goes on learning, on photos of one camera.
 
-    kernel-space adapt --blurry frames/blurry --sharp frames/sharp --start maxim-s3 \\
+    kernel-space adapt --blurry frames/blurry --sharp frames/sharp --start maxim \\
         -o camera.safetensors
 
 `adapt` makes the pairs; with pairs of your own the same config is
 
-    kernel-space train --config configs/adapt.py:maxim-s3 --workdir runs/camera \\
+    kernel-space train --config configs/adapt.py:maxim --workdir runs/camera \\
         --config.data.train="('pairs:DIR',)" --config.data.validation=pairs:DIR
 """
 

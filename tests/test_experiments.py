@@ -1,4 +1,4 @@
-"""DeblurGAN's tables, from pairs and photos to scores, by networks of two features."""
+"""Experiments from photos to scores, by networks of two features."""
 
 import jax
 import numpy as np
@@ -7,6 +7,8 @@ from evaluation_data import picture, write
 
 from kernel_space_jax.errors import UserError
 from kernel_space_jax.experiments import deblurgan as experiment
+from kernel_space_jax.experiments.blur2blur import _words, blur2blur, over_seeds
+from kernel_space_jax.experiments.cameras import Sets as CameraSets
 from kernel_space_jax.experiments.deblurgan import Sets, deblurgan, recipe
 from kernel_space_jax.training.data import open_feed
 from kernel_space_jax.training.preparation import preparations
@@ -90,12 +92,72 @@ def test_each_arm_sees_its_own_blur(arm, sets, tmp_path):
 
 
 def test_photos_that_were_learned_are_no_test(sets, tmp_path):
-    with pytest.raises(UserError, match="is in the training"):
+    with pytest.raises(UserError, match="share no scene"):
         deblurgan(tmp_path / "run", sets._replace(test=sets.pairs), recipe("small", []))
-    with pytest.raises(UserError, match="is in the training"):
+    with pytest.raises(UserError, match="share no scene"):
         deblurgan(
             tmp_path / "run",
             sets._replace(test_photos=sets.photos),
             recipe("small", []),
         )
     assert not (tmp_path / "run").exists()
+
+
+TINY = """
+--config.steps=2 --config.evaluate_every=2 --config.log_every=2
+--config.checkpoint_every=2 --config.batch_size=2 --config.model.width=2
+--config.data.crop=32 --config.data.validation_size=2 --config.data.kernel_size=5
+--translator.model.blocks=1 --cyclegan.model.blocks=1 --dualgan.model.blocks=1
+--restorer.model.encoder_blocks=(1,) --restorer.model.decoder_blocks=(1,)
+""".split()
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    """Sharp photos of three kinds, large enough to be blurred in their middles."""
+    root = tmp_path_factory.mktemp("photos")
+    for number, kind in enumerate(("known", "camera", "test")):
+        for i in range(3):
+            write(root / kind / f"{kind}{i}.png", picture(9 * number + i, (272, 270)))
+    return [f"images:{root}/{kind}" for kind in ("known", "camera", "test")]
+
+
+@pytest.mark.slow
+def test_blur2blur_from_photos_to_tables(photos, tmp_path):
+    found = over_seeds(tmp_path, 2, CameraSets(*photos), TINY)
+    arms = {"alone", "blurry", "translator", "adapted", "paired", "cyclegan"}
+    for table in found.values():
+        assert arms < set(table.methods) and table.methods[0] == "alone"
+        assert not table.problems
+        assert set(table.groups.values()) == {"seed-0", "seed-1"}
+        assert len(table.values("adapted", "PSNR")) == 6
+    run = tmp_path / "seed-1"
+    blurry, sharp = (
+        {file.name for file in (run / "camera" / kind).iterdir()}
+        for kind in ("blurry", "sharp")
+    )
+    assert blurry and sharp and not blurry & sharp
+    assert (run / "examples.png").stat().st_size > 50_000
+    said = []
+    over_seeds(tmp_path, 2, CameraSets(*photos), TINY, say=said.append)
+    assert not any(text.startswith("step") for text in said), said
+
+
+def test_words_reach_their_config():
+    assert _words("adapt", ["--config.seed=1", "--adapt.steps=2"]) == [
+        "--config.seed=1",
+        "--config.steps=2",
+    ]
+    assert _words("translator", ["--adapt.steps=2"]) == []
+    with pytest.raises(UserError, match="did you mean 'adapt'"):
+        _words("adapt", ["--adapd.steps=2"])
+    with pytest.raises(UserError, match="write --config"):
+        _words("adapt", ["--config steps=2"])
+
+
+def test_cameras_share_no_scene(photos, tmp_path):
+    known, camera, test = photos
+    for sets in ((known, known, test), (test, camera, test), (known, test, test)):
+        with pytest.raises(UserError, match="share no scene"):
+            blur2blur(tmp_path, CameraSets(*sets))
+    assert not any(tmp_path.iterdir())

@@ -119,29 +119,46 @@ def deblurgan(
 def blur2blur(
     context: typer.Context,
     known: Annotated[
-        str, typer.Option(help="Sharp photos to learn the known blur, NAME:PATH.")
+        str,
+        typer.Option(
+            help="Sharp photos to learn the known blur from, NAME:PATH; or pairs whose "
+            "blur --restorer knows."
+        ),
     ],
     camera: Annotated[
-        str, typer.Option(help="Sharp photos for the unknown camera, NAME:PATH.")
+        str,
+        typer.Option(help="Sharp photos for the unknown camera, or its pairs."),
     ],
-    test: Annotated[str, typer.Option(help="Other sharp photos, NAME:PATH.")],
+    test: Annotated[str, typer.Option(help="The same of other scenes.")],
     output: RunFolder,
+    restorer: Annotated[
+        str,
+        typer.Option(
+            help="A weight file or the name of installed ones; else one learns here."
+        ),
+    ] = "",
+    seeds: Annotated[
+        int, typer.Option(min=1, max=100, help="How often everything is done.")
+    ] = 1,
     title: Title = "Blur2Blur",
     table: InMarkdown = None,
 ) -> None:
     """Deblur an unknown camera's photos without pairs: Blur2Blur and adaptation.
 
     A small restorer learns photos under camera shakes. The unknown camera's photos are
-    made of moving things, with noise and saturation. Any key of the configs may follow:
-    --config.seed=1. Run it again after an interruption: it goes on.
+    made of moving things, with noise and saturation. Any key of the configs may follow,
+    of all (--config.steps=400) or of one (--translator.steps=400). Run it again after
+    an interruption: it goes on.
     """
     from kernel_space_jax.experiments import blur2blur as experiment
 
-    _claim_run(output, [known, camera, test], table, "known")
-    found = experiment.blur2blur(
+    _claim_run(output, [known, camera, test], table, "seed-0")
+    found = experiment.over_seeds(
         output,
-        experiment.Photos(known, camera, test),
+        seeds,
+        experiment.Sets(known, camera, test),
         context.args,
+        restorer=restorer,
         say=lambda text: err.print(escape(text)),
     )
     for name, one in found.items():
@@ -175,11 +192,12 @@ def adapt(
 ) -> None:
     """Adapt a restorer to your camera, from photos without pairs.
 
-    The blur between your blurry photos and what the restorer makes of them is put on
-    sharp photos, and the restorer learns from these pairs. Any key of configs/adapt.py
+    A network finds the blur of your blurry photos, for each pixel. It is put on sharp
+    photos, and the restorer learns from these pairs. Any key of configs/adapt.py
     may follow: --config.steps=2000. Run it again after an interruption: it goes on.
     """
     from kernel_space_jax.datasets import open_source
+    from kernel_space_jax.experiments.adapt import FINDER
     from kernel_space_jax.experiments.adapt import adapt as learn
     from kernel_space_jax.training.config import load_config
 
@@ -191,7 +209,7 @@ def adapt(
             folder,
             open_source(f"images:{blurry}?kind=blurry"),
             open_source(f"images:{sharp}"),
-            weights.load(start, role=""),
+            weights.load(FINDER),
             load_config(f"adapt:{start}", context.args),
             pairs=pairs,
             say=lambda text: err.print(escape(text)),

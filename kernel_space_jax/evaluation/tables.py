@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -87,6 +87,29 @@ def tabulate(
         protocol, tuple(methods), tuple(images), groups, scores, tuple(problems),
         tuple(notes),
     )  # fmt: skip
+
+
+def grouped(tables: Mapping[str, Table]) -> Table:
+    """One table of several with the same methods; their names are its groups."""
+    first = next(iter(tables.values()))
+    scores: dict[str, dict[str, dict[str, float]]] = {
+        method: {column.name: {} for column in first.protocol.columns}
+        for method in first.methods
+    }
+    for name, table in tables.items():
+        for method, columns in table.scores.items():
+            for column, held in columns.items():
+                scores[method][column] |= {f"{name}/{i}": held[i] for i in held}
+    images = {
+        f"{n}/{image}": n for n, table in tables.items() for image in table.images
+    }
+    problems, notes = (
+        tuple(f"{n}, {line}" for n, t in tables.items() for line in getattr(t, kind))
+        for kind in ("problems", "notes")
+    )
+    return Table(
+        first.protocol, first.methods, tuple(images), images, scores, problems, notes
+    )
 
 
 def differences(table: Table) -> list[Difference]:

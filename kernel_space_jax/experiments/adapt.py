@@ -1,22 +1,20 @@
 """A restorer for one camera, without pairs of it: kernels in place of a critic.
 
-    x'_i = R(y_i)                                what R makes of a blurry photo
-    h_it = argmin_h |h * x'_i - y_i|^2           in light, for each tile t
-    y_j  = sum_t w_t (h_it * x_j) + n            that blur on a sharp photo, i drawn
+    h_i  = G(y_i)                  a kernel for each pixel of a blurry photo
+    y_j  = F(x_j, h_i) + n         that blur on a sharp photo, i drawn
 
-and R goes on learning on the pairs (x_j, y_j). w_t blends the tiles, and n is the noise
-that x_j lost by its blur. Where R restores half of a blur, h is the other half's: the
-kernels are then too short, and the pairs easier than the camera's photos.
+and R goes on learning on the pairs (x_j, y_j). G is a network that finds blur, F works
+in light, and n is what noise y_i has and F(x_j, h_i) has not, for each brightness.
 
 RUN/pairs/   the new pairs, as `pairs:` reads them
 RUN/...      the training (arms.py)
 """
 
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+import cv2
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -25,155 +23,142 @@ from jax import Array
 from kernel_space_jax import images
 from kernel_space_jax.datasets import open_source
 from kernel_space_jax.datasets.source import Source
-from kernel_space_jax.deblur import deblur
-from kernel_space_jax.errors import UserError
+from kernel_space_jax.deblur import find_field
 from kernel_space_jax.experiments.arms import Say, prepared, trained
-from kernel_space_jax.operators import uniform
-from kernel_space_jax.operators.camera import GAMMA, to_light
-from kernel_space_jax.solvers.per_pixel.richardson_lucy import photo_noise
-from kernel_space_jax.solvers.tiles import Tile, join, tiles
+from kernel_space_jax.operators import Basis, Camera, KernelField
+from kernel_space_jax.solvers.per_pixel.found import decided, likeliest
 from kernel_space_jax.training.data import SYNTHETIC
 from kernel_space_jax.training.task import Config
-from kernel_space_jax.weights import Weights, network_name
+from kernel_space_jax.weights import Weights
 
-# Pixels a side of a tile, of what two tiles share, and of a kernel.
-TILE, OVERLAP, KERNEL = 160, 48, 31
-# A tile with less than this part of the photo's usual gradients says nothing of blur.
-FLAT = 0.25
+# G: the best of three networks at making y of its own sharp x (docs/history).
+FINDER = "judge"
+# From the darkest pixels to the brightest, as many in each: noise is measured for each.
+LEVELS = 12
+# The median of |n| over the standard deviation, n normal.
+MEDIAN = 0.6745
 
+PARTS = ("sharp", "blurry")
 
-class TileKernels(NamedTuple):
-    """Kernels (T, k, k) of a photo's tiles, whose middles (T, 2) are parts of it."""
-
-    kernels: np.ndarray
-    middles: np.ndarray
-
-
-def tile_kernels(x: np.ndarray, y: np.ndarray, size: int = KERNEL) -> TileKernels:
-    """h of each tile of a photo y (H, W, C), given x of the same size."""
-    if min(y.shape[:2]) < 2 * size:
-        raise UserError(
-            f"a photo of {y.shape[1]}x{y.shape[0]} is too small for kernels of {size} "
-            f"pixels; give photos of at least {2 * size} pixels a side"
-        )
-    places = tiles(y.shape[:2], TILE, OVERLAP)
-    cut = lambda z: np.stack([z[place.rows, place.columns] for place in places])
-    kernels, strength = _fitted(jnp.asarray(cut(x)), jnp.asarray(cut(y)), size)
-    kernels, strength = np.asarray(kernels), np.asarray(strength)
-    middles = _middles(places, y.shape[:2])
-    telling = np.flatnonzero(strength >= FLAT * np.median(strength))
-    apart = np.linalg.norm(middles[:, None] - middles[telling], axis=-1)
-    return TileKernels(kernels[telling[apart.argmin(1)]], middles)
+Tell = Callable[[int, int], None]
 
 
-@partial(jax.jit, static_argnums=2)
-def _fitted(x: Array, y: Array, size: int) -> tuple[Array, Array]:
-    """The kernel of each tile (T, h, w, C), and how strong its gradients are."""
-    x, y = (jnp.mean(to_light(z, GAMMA), -1, keepdims=True) for z in (x, y))
-    slopes = [jnp.mean(jnp.square(jnp.diff(y, axis=a)), (1, 2, 3)) for a in (1, 2)]
-    return uniform.estimate(x, y, size), sum(slopes, jnp.zeros(()))
+class Noise(NamedTuple):
+    """The standard deviation of noise at some brightnesses: two of (L, C)."""
 
+    brightness: np.ndarray
+    deviation: np.ndarray
 
-def blur_like(x: np.ndarray, kernels: TileKernels) -> np.ndarray:
-    """A photo x (H, W, C) under the kernels of another photo's tiles, without noise."""
-    places = tiles(x.shape[:2], TILE, OVERLAP)
-    middles = _middles(places, x.shape[:2])
-    nearest = np.linalg.norm(middles[:, None] - kernels.middles, axis=-1).argmin(1)
-    reach = kernels.kernels.shape[-1] // 2
-    padded = np.pad(x, ((reach, reach), (reach, reach), (0, 0)), mode="reflect")
-    wide = np.stack(
-        [
-            padded[
-                place.rows.start : place.rows.stop + 2 * reach,
-                place.columns.start : place.columns.stop + 2 * reach,
-            ]
-            for place in places
+    def at(self, brightness: np.ndarray) -> np.ndarray:
+        """For each pixel of (H, W, C)."""
+        channels = range(brightness.shape[-1])
+        found = [
+            np.interp(brightness[..., c], self.brightness[:, c], self.deviation[:, c])
+            for c in channels
         ]
-    )
-    blurred = _blurred(jnp.asarray(wide), jnp.asarray(kernels.kernels[nearest]))
-    light = join(list(np.asarray(blurred)), places, x.shape, OVERLAP)
-    return np.clip(light, 0, 1) ** np.float32(1 / GAMMA)
+        return np.stack(found, -1).astype(np.float32)
+
+
+def noise_of(y: np.ndarray) -> Noise:
+    """Measured on second differences across both axes of a photo (H, W, C).
+
+    Of each level the median, so that few edges do not count: after Immerkaer 1996.
+    """
+    mask = np.outer((1, -2, 1), (1, -2, 1)).astype(np.float32)
+    apart = np.abs(cv2.filter2D(y, -1, mask)) / (np.linalg.norm(mask) * MEDIAN)
+    pixels = (-1, y.shape[-1])
+    brightness, apart = _smooth(y).reshape(pixels), apart.reshape(pixels)
+    order = np.argsort(brightness, axis=0)
+    levels = [
+        (
+            np.mean(np.take_along_axis(brightness, some, 0), 0),
+            np.median(np.take_along_axis(apart, some, 0), 0),
+        )
+        for some in np.array_split(order, LEVELS)
+    ]
+    return Noise(*map(np.stack, zip(*levels, strict=True)))
+
+
+def with_noise(made: np.ndarray, noise: Noise, seed: list[int]) -> np.ndarray:
+    """`made` (H, W, C) with as much more as it lacks of that noise."""
+    brightness = _smooth(made)
+    lacks = noise.at(brightness) ** 2 - noise_of(made).at(brightness) ** 2
+    n = np.random.default_rng(seed).standard_normal(made.shape, np.float32)
+    return np.clip(made + np.sqrt(np.maximum(lacks, 0)) * n, 0, 1)
+
+
+def _smooth(y: np.ndarray) -> np.ndarray:
+    return cv2.GaussianBlur(y, (0, 0), 2.0)
+
+
+def blur_like(x: np.ndarray, field: KernelField) -> np.ndarray:
+    """A sharp photo x (H, W, C) under the field of another photo, without noise."""
+    return np.asarray(_blurred(jnp.asarray(x)[None], field)[0])
 
 
 @jax.jit
-def _blurred(x: Array, kernels: Array) -> Array:
-    return uniform.Uniform(border="valid")(to_light(x, GAMMA), kernels)
-
-
-def _middles(places: list[Tile], size: tuple[int, int]) -> np.ndarray:
-    found = [
-        ((p.rows.start + p.rows.stop) / 2, (p.columns.start + p.columns.stop) / 2)
-        for p in places
-    ]
-    return np.array(found) / np.array(size)
+def _blurred(x: Array, field: KernelField) -> Array:
+    field = likeliest(decided(field))
+    count = field.masks.shape[-1]
+    masks = jax.image.resize(field.masks, (*x.shape[:3], count), "linear")
+    y = Camera(Basis(), saturates=False)(x, field._replace(masks=masks))
+    return jnp.clip(y, 0, 1)
 
 
 def camera_pairs(
     folder: Path,
     blurry: Source,
     sharp: Source,
-    restorer: Weights,
+    finder: Weights,
     count: int,
     *,
     seed: int = 0,
-    tell: Callable[[int, int], None] = lambda done, total: None,
+    tell: Tell = lambda done, total: None,
 ) -> None:
     """Writes pairs (x_j, y_j) into a folder; a call that was stopped goes on."""
-    rng = np.random.default_rng(seed)
-    donors = rng.integers(len(blurry), size=count)
-    known: dict[int, tuple[TileKernels, float]] = {}
-    for number, donor in enumerate(map(int, donors)):
-        tell(number, count)
-        files = [folder / part / f"{number:05d}.png" for part in ("sharp", "blurry")]
-        if all(file.exists() for file in files):
-            continue
-        if donor not in known:
-            y = blurry[donor].blurry
+    donors = np.random.default_rng(seed).integers(len(blurry), size=count)
+    made = 0
+    for donor in np.unique(donors):
+        numbers = np.flatnonzero(donors == donor)
+        files = {
+            int(number): [folder / part / f"{number:05d}.png" for part in PARTS]
+            for number in numbers
+        }
+        missing = [n for n in files if not all(file.exists() for file in files[n])]
+        if missing:
+            y = blurry[int(donor)].blurry
             assert y is not None
-            x = deblur(y, network_name(restorer.module), weights=restorer).image
-            known[donor] = tile_kernels(x, y), _noise(y)
-        kernels, noise = known[donor]
-        x = sharp[number % len(sharp)].sharp
-        assert x is not None
-        y = _with_noise(blur_like(x, kernels), x, kernels, noise, [seed, number])
-        for file, image in zip(files, (x, y), strict=True):
-            file.parent.mkdir(parents=True, exist_ok=True)
-            images.write(file, images.Photo(image))
-    tell(count, count)
-
-
-def _noise(photo: np.ndarray) -> float:
-    return float(photo_noise(jnp.asarray(photo)[None], None)[0])
-
-
-def _with_noise(
-    y: np.ndarray, x: np.ndarray, kernels: TileKernels, sigma: float, seed: list[int]
-) -> np.ndarray:
-    """y with noise of the blurry photos' sigma, less what is left of that of x."""
-    left = _noise(x) ** 2 * np.mean(np.sum(np.square(kernels.kernels), (1, 2)))
-    more = max(sigma**2 - left, 0) ** 0.5
-    noise = np.random.default_rng(seed).standard_normal(y.shape, np.float32)
-    return np.clip(y + np.float32(more) * noise, 0, 1)
+            field, noise = find_field(y, finder), noise_of(y)
+        for number in missing:
+            x = sharp[number % len(sharp)].sharp
+            assert x is not None
+            pair = x, with_noise(blur_like(x, field), noise, [seed, number])
+            for file, image in zip(files[number], pair, strict=True):
+                file.parent.mkdir(parents=True, exist_ok=True)
+                images.write(file, images.Photo(image))
+        made += len(numbers)
+        tell(made, count)
 
 
 def adapt(
     run: Path,
     blurry: Source,
     sharp: Source,
-    restorer: Weights,
+    finder: Weights,
     config: Config,
     *,
     pairs: int,
     say: Say = lambda text: None,
-    tell: Callable[[int, int], None] = lambda done, total: None,
+    tell: Tell = lambda done, total: None,
 ) -> Path:
     """R adapted to the camera: its weight file, RUN/adapted.safetensors.
 
     `config` is of R's own network (configs/adapt.py); its data sets are set here.
+    `finder` is G.
     """
     say(f"putting the blur of {len(blurry)} photos on {len(sharp)} sharp ones")
     camera_pairs(
-        run / "pairs", blurry, sharp, restorer, pairs, seed=config.seed, tell=tell
+        run / "pairs", blurry, sharp, finder, pairs, seed=config.seed, tell=tell
     )
     tiled = prepared(run, "pairs", open_source(f"pairs:{run / 'pairs'}"))
     config = config.copy_and_resolve_references().unlock()

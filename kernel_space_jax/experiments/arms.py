@@ -41,10 +41,10 @@ def prepared(run: Path, name: str, source: Source) -> str:
     return f"prepared:{tiles}"
 
 
-def render(folder: Path, photos: str, blur: str, config: Config) -> None:
+def render(folder: Path, photos: str, blur: str, config: Config) -> str:
     """Pairs of the middles of photos, each blurred as `config.data` would have it.
 
-    `blur` is "shake" or "scene"; pairs that are there stay.
+    `blur` is "shake" or "scene"; pairs that are there stay. Returns their spec.
     """
     config = config.copy_and_resolve_references().unlock()
     data = config.data
@@ -63,6 +63,7 @@ def render(folder: Path, photos: str, blur: str, config: Config) -> None:
             file.parent.mkdir(parents=True, exist_ok=True)
             image = np.clip(np.asarray(made[part][0]), 0, 1)
             images.write(file, images.Photo(image))
+    return f"pairs:{folder}"
 
 
 def check_apart(source: Source, held_out: Source) -> None:
@@ -70,7 +71,7 @@ def check_apart(source: Source, held_out: Source) -> None:
     shared = sorted(set(source.names) & set(held_out.names))
     if shared:
         raise UserError(
-            f"{shared[0]} is in the training pairs and in the test pairs; "
+            f"{shared[0]} is in {source.spec} and in {held_out.spec}; "
             "give sets that share no scene"
         )
 

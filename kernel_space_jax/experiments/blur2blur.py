@@ -1,173 +1,220 @@
 """Blur of an unknown camera without pairs: translator and adaptation, side by side.
 
-A restorer R learns photos under camera shakes, its known blur. The unknown camera's
-photos are scenes whose objects all move differently, with a camera's noise and
-saturation. It has blurry photos and, of other scenes, sharp ones:
+A restorer R knows one blur, and a camera has another. Of the camera there are blurry
+photos and, of other scenes, sharp ones (cameras.py):
 
     alone       R as it is: what the others must beat
     translator  R(T(y)), T by Blur2Blur (Pham et al., CVPR 2024)
-    adapted     R that went on learning on kernels of its own answers (adapt.py)
-    cyclegan    CycleGAN on the same photos, without R
+    adapted     R that went on learning on kernels found in y (adapt.py)
+    rsblur      R that went on learning on the sharp ones under shakes, as RSBlur's
+                camera would see them
+    bsrgan      the same under BSRGAN's degradations
+    cyclegan, dualgan   on the same photos, without R
     paired      R that went on learning on the camera's true pairs: the upper bound
 
-RUN/known/, RUN/unknown/     test photos under both kinds of blur, as pairs
-RUN/camera/                  pairs of the camera; blurry/ and sharp/ are what is shown
-RUN/...                      the arms (arms.py)
+RUN/known/, RUN/unknown/, RUN/camera/   the data (cameras.py)
+RUN/...                                 the arms (arms.py)
 RUN/scores-known/, RUN/scores-unknown/, RUN/examples.png
 """
 
+import re
 import shutil
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-from kernel_space_jax import images
+from kernel_space_jax import images, weights
 from kernel_space_jax.datasets import open_source
+from kernel_space_jax.errors import UserError, unknown
 from kernel_space_jax.evaluation.evaluate import evaluate
 from kernel_space_jax.evaluation.methods import Method, from_weights, named, translated
 from kernel_space_jax.evaluation.protocols.pairs import PAIRS
 from kernel_space_jax.evaluation.store import Settings
-from kernel_space_jax.evaluation.tables import Table
-from kernel_space_jax.experiments.adapt import adapt
-from kernel_space_jax.experiments.arms import Say, check_apart, render, trained
+from kernel_space_jax.evaluation.tables import Table, grouped
+from kernel_space_jax.experiments.adapt import FINDER, adapt
+from kernel_space_jax.experiments.arms import Say, prepared, trained
+from kernel_space_jax.experiments.cameras import (
+    Cameras,
+    Sets,
+    are_pairs,
+    cameras,
+    check_sets,
+)
 from kernel_space_jax.sheets import contact_sheet
 from kernel_space_jax.training.config import load_config
 from kernel_space_jax.training.task import Config
-from kernel_space_jax.weights import load
 
-# The part of the camera's photos that is blurry; of the rest the sharp ones are shown.
-SHARE = 0.6
+# The configs of the arms. R goes on learning by "adapt", in four of them.
+CONFIGS = {
+    "restorer": "nafnet_synthetic",
+    "translator": "blur2blur_synthetic",
+    "cyclegan": "cyclegan_synthetic",
+    "dualgan": "dualgan_synthetic",
+    "adapt": "adapt",
+}
+UNPAIRED, DEGRADED = ("cyclegan", "dualgan"), ("rsblur", "bsrgan")
 EXAMPLES = 3
-
-
-class Photos(NamedTuple):
-    """Specs of sharp photos: to learn the known blur, of the camera, and to test."""
-
-    known: str
-    camera: str
-    test: str
 
 
 def blur2blur(
     run: Path,
-    photos: Photos,
-    overrides: Sequence[str] = (),
+    sets: Sets,
+    words: Sequence[str] = (),
     *,
+    restorer: str = "",
     say: Say = lambda text: None,
 ) -> dict[str, Table]:
     """Trains every arm and scores it; the tables of the known and the unknown blur.
 
-    `overrides` are `--config.key=value` words for every arm's config.
+    `restorer` is a weight file or the name of one; without it, R learns here. `words`
+    are --config.key=value for every config, or --translator.key=value for that one.
     """
-    test = open_source(photos.test)
-    for spec in photos[:2]:
-        check_apart(open_source(spec), test)
-    configured = partial(load_config, overrides=overrides)
-    restorer = configured("nafnet_synthetic")
-    render(run / "known", photos.test, "shake", restorer)
-    for folder, spec in (("unknown", photos.test), ("camera/pairs", photos.camera)):
-        render(run / folder, spec, "scene", restorer)
-    _show(run / "camera")
-    unknown, camera = f"pairs:{run / 'unknown'}", run / "camera"
+    check_sets(sets)
+    given = {name: _words(name, words) for name in CONFIGS}
+    if are_pairs(sets.known) and not restorer:
+        raise UserError(
+            f"{sets.known} holds pairs; give the restorer that knows their blur"
+        )
 
-    alone = _alone(run, restorer, photos, say)
+    def config_of(name: str, word: str = "") -> Config:
+        config = load_config(CONFIGS[name] + word, given[name])
+        return config.copy_and_resolve_references().unlock()
+
+    first = config_of("restorer")
+    here = cameras(run, sets, first)
+    alone = run / "alone.safetensors"
+    if restorer:
+        weights.load(restorer, role="")
+        run.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(weights.known().get(restorer, Path(restorer)), alone)
+    else:
+        first.data.train, first.data.validation = (sets.known,), here.known
+        alone = trained(run, "alone", first, say)
     files = {"alone": alone}
-    config = _unlocked(configured("blur2blur_synthetic"))
-    # The blur that R knows, with the noise that the config gives it.
-    config.data.kernel_size = restorer.data.kernel_size
-    noise = config.data.streams.sharp_photos.noise
-    shown = _unpaired(camera, unknown, "shake")
-    shown["sharp_photos"]["noise"] = noise
+
+    config = config_of("translator")
+    shown = _unpaired(here)
+    if are_pairs(sets.known):
+        shown["known_pairs"] = {"train": (sets.known,), "validation": sets.known}
+        config.model.kernel_space = "kernel-space"
+    else:
+        # The blur that R knows, with the noise that its config gives it.
+        shown["sharp_photos"] |= {"blur": "shake", "noise": first.data.noise}
+        config.data.kernel_size = first.data.kernel_size
     config.data.streams = shown
     config.model.restorer = str(alone)
     files["translator"] = trained(run, "translator", config, say)
-    config = _unlocked(configured("cyclegan_synthetic"))
-    config.data.streams = _unpaired(camera, unknown, "none")
-    files["cyclegan"] = trained(run, "cyclegan", config, say)
-    config = _unlocked(configured(f"adapt:{alone}"))
-    config.data.validation = unknown
-    blurry, sharp = (
-        open_source(f"images:{camera / kind}?kind={kind}")
-        for kind in ("blurry", "sharp")
-    )
+
+    for arm in UNPAIRED:
+        config = config_of(arm)
+        config.data.streams = _unpaired(here)
+        files[arm] = trained(run, arm, config, say)
+
+    config = config_of("adapt", f":{alone}")
+    config.data.validation = here.unknown
+    config.data.kernel_size = first.data.kernel_size
+    blurry, sharp = open_source(here.blurry), open_source(here.sharp)
     files["adapted"] = adapt(
-        run, blurry, sharp, load(alone), config, pairs=2 * len(sharp), say=say
+        run, blurry, sharp, weights.load(FINDER), config, pairs=2 * len(sharp), say=say
     )
-    config.data.train = (f"pairs:{camera / 'pairs'}",)
+    config.data.train = (here.sharp,)
+    for config.data.blur in DEGRADED:
+        files[config.data.blur] = trained(run, config.data.blur, config, say)
+    config.data.blur = "none"
+    config.data.train = (prepared(run, "camera", open_source(here.pairs)),)
     files["paired"] = trained(run, "paired", config, say)
 
     def methods(names: Sequence[str]) -> list[Method]:
         return [
-            named("blurry"),
             from_weights(alone),
+            named("blurry"),
             translated(files["translator"], alone),
-            *(from_weights(files[arm]) for arm in ("adapted", "cyclegan", "paired")),
+            *(from_weights(file) for file in list(files.values())[2:]),
         ]
 
     tables = {}
-    for name in ("known", "unknown"):
+    for name, spec in (("known", here.known), ("unknown", here.unknown)):
         say(f"scoring on the {name} blur")
-        settings = Settings(f"pairs:{run / name}", PAIRS.name)
+        settings = Settings(spec, PAIRS.name)
         tables[name] = evaluate(run / f"scores-{name}", settings, methods)
-    _draw(run)
+    _draw(run, here)
     return tables
 
 
-def _alone(run: Path, config: Config, photos: Photos, say: Say) -> Path:
-    """R on photos under shakes."""
-    config = _unlocked(config)
-    config.data.train = (photos.known,)
-    config.data.validation = f"pairs:{run / 'known'}"
-    return trained(run, "alone", config, say)
-
-
-def _unpaired(camera: Path, test: str, blur: str) -> dict[str, Any]:
-    """The streams of the camera's photos; `blur` is put on the sharp ones."""
-    sharp = f"images:{camera / 'sharp'}"
+def over_seeds(
+    run: Path,
+    seeds: int,
+    sets: Sets,
+    words: Sequence[str] = (),
+    *,
+    restorer: str = "",
+    say: Say = lambda text: None,
+) -> dict[str, Table]:
+    """The tables of RUN/seed-0/, RUN/seed-1/, ... in one, a group each."""
+    found = {}
+    for seed in range(seeds):
+        word = f"--config.seed={seed}"
+        found[f"seed-{seed}"] = blur2blur(
+            run / f"seed-{seed}", sets, [*words, word], restorer=restorer, say=say
+        )
+    names = next(iter(found.values()))
     return {
-        "blurry_photos": {
-            "train": (f"images:{camera / 'blurry'}?kind=blurry",),
-            "validation": test,
-            "blur": "none",
-        },
-        "sharp_photos": {"train": (sharp,), "validation": sharp, "blur": blur},
+        name: grouped({seed: tables[name] for seed, tables in found.items()})
+        for name in names
     }
 
 
-def _unlocked(config: Config) -> Config:
-    return config.copy_and_resolve_references().unlock()
+def _words(name: str, words: Sequence[str]) -> list[str]:
+    """The words for one config, as `load_config` reads them."""
+    found = []
+    for word in words:
+        match = re.fullmatch(r"--(\w+)\.(.*)", word, re.DOTALL)
+        if not match:
+            raise UserError(f"'{word}' is not understood; write --config.KEY=VALUE")
+        if match[1] not in ("config", *CONFIGS):
+            raise unknown("config", match[1], ("config", *CONFIGS))
+        if match[1] in ("config", name):
+            found.append(f"--config.{match[2]}")
+    return found
 
 
-def _show(camera: Path) -> None:
-    """The blurry halves of the first pairs, and the sharp halves of the others."""
-    names = sorted(file.name for file in (camera / "pairs" / "sharp").iterdir())
-    at = round(SHARE * len(names))
-    for kind, some in (("blurry", names[:at]), ("sharp", names[at:])):
-        (camera / kind).mkdir(exist_ok=True)
-        for name in some:
-            shutil.copyfile(camera / "pairs" / kind / name, camera / kind / name)
+def _unpaired(here: Cameras) -> dict[str, Any]:
+    """The streams of what is shown of the camera, without any new blur."""
+    return {
+        "blurry_photos": {
+            "train": (here.blurry,),
+            "validation": here.unknown,
+            "blur": "none",
+        },
+        "sharp_photos": {
+            "train": (here.sharp,),
+            "validation": here.sharp,
+            "blur": "none",
+        },
+    }
 
 
-def _draw(run: Path) -> None:
+def _draw(run: Path, here: Cameras) -> None:
     """examples.png: unknown blur, converted, deblurred both ways, truth."""
     from kernel_space_jax.deblur import convert_blur
 
-    kept = run / "scores-unknown" / "images"
+    source, kept = open_source(here.unknown), run / "scores-unknown" / "images"
     pictures, captions = [], []
-    for file in sorted((run / "unknown" / "blurry").iterdir())[:EXAMPLES]:
-        y = images.read(file).pixels
+    for number in range(min(EXAMPLES, len(source))):
+        record = source[number]
+
+        def made(arm: str, name: str = f"{record.name}.png") -> Any:
+            return images.read(kept / arm / name).pixels
+
         shown = {
-            "unknown blur": y,
-            "converted": convert_blur(y, run / "translator.safetensors"),
-            "restorer alone": images.read(kept / "alone" / file.name).pixels,
-            "converted, then restored": images.read(
-                kept / "translator" / file.name
-            ).pixels,
-            "adapted restorer": images.read(kept / "adapted" / file.name).pixels,
-            "truth": images.read(run / "unknown" / "sharp" / file.name).pixels,
+            "unknown blur": record.blurry,
+            "converted": convert_blur(record.blurry, run / "translator.safetensors"),
+            "restorer alone": made("alone"),
+            "converted, then restored": made("translator"),
+            "adapted restorer": made("adapted"),
+            "truth": record.sharp,
         }
         pictures += shown.values()
         captions += shown
-    sheet = contact_sheet(pictures, captions, columns=len(captions) // EXAMPLES)
+    sheet = contact_sheet(pictures, captions, columns=6)
     images.write(run / "examples.png", images.Photo(sheet))

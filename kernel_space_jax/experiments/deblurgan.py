@@ -85,9 +85,8 @@ def deblurgan(
         check_pairs(source)
     check_apart(pairs, test)
     check_apart(open_source(sets.photos), open_source(sets.test_photos))
-    shaken = f"pairs:{run / 'shaken'}"
     small = next(iter(configs.values()))
-    render(run / "shaken", sets.test_photos, "shake", small)
+    shaken = render(run / "shaken", sets.test_photos, "shake", small)
     tiles = prepared(run, "pairs", pairs)
     files = [
         trained(run, arm, _on(arm, config, sets, tiles, shaken), say)
