@@ -32,7 +32,7 @@ from kernel_space_jax.evaluation.protocols.common import truth
 from kernel_space_jax.images import match_channels
 from kernel_space_jax.metrics import best_shift, psnr
 from kernel_space_jax.models.kernel_space import KernelSpace
-from kernel_space_jax.models.restorers import applied
+from kernel_space_jax.models.restorers import check_restorer
 from kernel_space_jax.operators import Learned, uniform
 from kernel_space_jax.solvers import (
     Restoration,
@@ -314,7 +314,7 @@ def from_weights(path: Path) -> Method:
     elif isinstance(module, FINDERS):
         restore = partial(deblurred, "basis", network=network)
     else:
-        _check_restorer(path, network)
+        check_restorer(path, *network)
         restore = partial(_in_one_pass, network)
     return Method(path.stem, f"{kind} {digest}", restore)
 
@@ -326,19 +326,3 @@ def translated(translator: Path, restorer: Path) -> Method:
     digests = [weights.read_header(path)["sha256"] for path in (translator, restorer)]
     restore = partial(_in_one_pass, network, translator=first)
     return Method(translator.stem, " ".join(digests), restore)
-
-
-def _check_restorer(path: Path, network: weights.Weights) -> None:
-    """A `UserError` unless the network makes an image of an image."""
-    module, variables = network
-    image = jax.ShapeDtypeStruct((1, 256, 256, 3), jnp.float32)
-    try:
-        answer = jax.eval_shape(partial(applied, module), variables, image)
-    # A network of another task wants other arguments, and fails in its own way.
-    except Exception:
-        answer = None
-    if getattr(answer, "shape", None) != image.shape:
-        raise UserError(
-            f"{path} holds a {type(module).__name__}, which makes no image of an "
-            "image; give the weights of a restorer"
-        )

@@ -67,13 +67,17 @@ def render(folder: Path, photos: str, blur: str, config: Config) -> str:
 
 
 def check_apart(source: Source, held_out: Source) -> None:
-    """A `UserError` if an image is in both."""
-    shared = sorted(set(source.names) & set(held_out.names))
-    if shared:
-        raise UserError(
-            f"{shared[0]} is in {source.spec} and in {held_out.spec}; "
-            "give sets that share no scene"
-        )
+    """A `UserError` if an image is in both, by its name and its pixels."""
+    for name in sorted(set(source.names) & set(held_out.names)):
+        one, other = (s.pixels(s.names.index(name)) for s in (source, held_out))
+        same = [
+            part in other and np.array_equal(one[part], other[part]) for part in one
+        ]
+        if any(same):
+            raise UserError(
+                f"{name} is in {source.spec} and in {held_out.spec}; "
+                "give sets that share no scene"
+            )
 
 
 def trained(run: Path, arm: str, config: Config, say: Say) -> Path:

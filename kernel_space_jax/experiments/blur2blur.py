@@ -40,6 +40,7 @@ from kernel_space_jax.experiments.cameras import (
     cameras,
     check_sets,
 )
+from kernel_space_jax.models.restorers import check_restorer
 from kernel_space_jax.sheets import contact_sheet
 from kernel_space_jax.training.config import load_config
 from kernel_space_jax.training.task import Config
@@ -70,6 +71,8 @@ def blur2blur(
     are --config.key=value for every config, or --translator.key=value for that one.
     """
     check_sets(sets)
+    if restorer:
+        check_restorer(restorer, *weights.load(restorer, role=""))
     given = {name: _words(name, words) for name in CONFIGS}
     if are_pairs(sets.known) and not restorer:
         raise UserError(
@@ -84,7 +87,6 @@ def blur2blur(
     here = cameras(run, sets, first)
     alone = run / "alone.safetensors"
     if restorer:
-        weights.load(restorer, role="")
         run.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(weights.known().get(restorer, Path(restorer)), alone)
     else:

@@ -16,7 +16,7 @@ from kernel_space_jax.models.preset import Preset
 from kernel_space_jax.models.restorers.compact import Compact
 from kernel_space_jax.models.restorers.deblurgan import DeblurGAN
 from kernel_space_jax.models.restorers.deblurgan_v2 import DeblurGANv2
-from kernel_space_jax.models.restorers.face import applied, initial
+from kernel_space_jax.models.restorers.face import applied, check_restorer, initial
 from kernel_space_jax.models.restorers.maxim import MAXIM
 from kernel_space_jax.models.restorers.mimo_unet import MIMOUNet
 from kernel_space_jax.models.restorers.nafnet import NAFNet
@@ -36,6 +36,7 @@ __all__ = [
     "Preset",
     "Restormer",
     "applied",
+    "check_restorer",
     "initial",
     "names_of",
     "restorer",

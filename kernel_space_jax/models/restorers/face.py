@@ -5,12 +5,16 @@ restorer of the table goes through `initial` and `applied`.
 """
 
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jax import Array
+
+from kernel_space_jax.errors import UserError
 
 
 class Face(NamedTuple):
@@ -60,6 +64,21 @@ def applied(
         found, changed = answer
         return jax.tree.map(face.out, found), changed
     return jax.tree.map(face.out, answer)
+
+
+def check_restorer(name: str | Path, module: nn.Module, variables: Any) -> None:
+    """A `UserError` unless what the file holds makes an image of an image."""
+    y = jax.ShapeDtypeStruct((1, 256, 256, 3), jnp.float32)
+    try:
+        answer: Any = jax.eval_shape(partial(applied, module), variables, y)
+    # A network of another task wants other arguments, and fails in its own way.
+    except Exception:
+        answer = None
+    if getattr(answer, "shape", None) != y.shape:
+        raise UserError(
+            f"{name} holds a {type(module).__name__}, which makes no image of an "
+            "image; give the weights of a restorer"
+        )
 
 
 def face_of(module: nn.Module) -> Face:

@@ -34,7 +34,7 @@ from kernel_space_jax.losses import ADVERSARIAL, Adversarial, gradient_penalty, 
 from kernel_space_jax.metrics import psnr, ssim
 from kernel_space_jax.models.critics import pyramid
 from kernel_space_jax.models.kernel_space import KernelSpace
-from kernel_space_jax.models.restorers import applied
+from kernel_space_jax.models.restorers import applied, check_restorer
 from kernel_space_jax.training import content
 from kernel_space_jax.training.content import Content
 from kernel_space_jax.training.data import streams
@@ -87,14 +87,17 @@ def build(config: Config, descents: dict[str, Descent]) -> "Blur2BlurTask":
     _check_streams(config)
     alike, frozen = content.build(config, module)
     given: dict[str, nn.Module] = {}
-    for name, kind in ((SPACE, KernelSpace), (RESTORER, nn.Module)):
+    for name in (SPACE, RESTORER):
         if model[name]:
             given[name], frozen[name] = weights.load(model[name])
-            if not isinstance(given[name], kind):
-                raise UserError(
-                    f"model.{name}={model[name]!r} holds a "
-                    f"{type(given[name]).__name__}, no {kind.__name__}"
-                )
+    if SPACE in given and not isinstance(given[SPACE], KernelSpace):
+        raise UserError(
+            f"model.{SPACE}={model[SPACE]!r} holds a "
+            f"{type(given[SPACE]).__name__}, no KernelSpace"
+        )
+    if RESTORER in given:
+        where = f"model.{RESTORER}={model[RESTORER]!r}"
+        check_restorer(where, given[RESTORER], frozen[RESTORER])
     return Blur2BlurTask(
         Restorer(module, descents[TRANSLATOR].axis, given_variables(config, module)),
         Critic(judge, descents[CRITIC].axis),
