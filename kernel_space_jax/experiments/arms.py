@@ -70,10 +70,7 @@ def check_apart(source: Source, held_out: Source) -> None:
     """A `UserError` if an image is in both, by its name and its pixels."""
     for name in sorted(set(source.names) & set(held_out.names)):
         one, other = (s.pixels(s.names.index(name)) for s in (source, held_out))
-        same = [
-            part in other and np.array_equal(one[part], other[part]) for part in one
-        ]
-        if any(same):
+        if any(np.array_equal(one[p], other[p]) for p in one if p in other):
             raise UserError(
                 f"{name} is in {source.spec} and in {held_out.spec}; "
                 "give sets that share no scene"
