@@ -15,19 +15,20 @@ def get_config() -> Config:
     config = defaults("blur2blur", network="mimo-unet")
     config.model.width = 16
     config.model.blocks = 2
-    config.model.losses = {"edges": 10.0, "l1": 1.0}
+    config.model.losses = {"edges": 2.0, "l1": 0.5}
     config.model.critic_options.width = 16
+    config.model.critic_options.layers = 2
     config.data.train = ()
     config.data.streams = {
         "blurry_photos": {"train": ("synthetic",), "blur": "scene"},
         "sharp_photos": {"train": ("synthetic",), "blur": "shake", "noise": 0.01},
     }
-    config.data.crop = 128
+    config.data.crop = 96
     config.data.kernel_size = 15
     config.data.validation_size = 16
-    config.batch_size = 2
+    config.batch_size = 4
     config.steps = 2000
-    config.learning_rate = 2e-4
+    config.learning_rate = 1e-3
     config.b1, config.b2 = 0.5, 0.999
     config.best = ""
     config.log_every = 20

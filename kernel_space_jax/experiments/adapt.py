@@ -1,10 +1,12 @@
 """A restorer for one camera, without pairs of it: kernels in place of a critic.
 
     h_i  = G(y_i)                  a kernel for each pixel of a blurry photo
-    y_j  = F(x_j, h_i) + n         that blur on a sharp photo, i drawn
+    y_j  = F(b x_j, h_i) + n       that blur on a sharp photo, i drawn
 
-and R goes on learning on the pairs (x_j, y_j). G is a network that finds blur, F works
-in light, and n is what noise y_i has and F(x_j, h_i) has not, for each brightness.
+and R goes on learning on the pairs (b x_j, y_j), clipped at white. G is a network that
+finds blur, F works in light, b is drawn from 1 to 2 (so that there is light that no
+sensor records), and n is what noise y_i has and F(x_j, h_i) has not, for each
+brightness.
 
 RUN/pairs/   the new pairs, as `pairs:` reads them
 RUN/...      the training (arms.py)
@@ -26,13 +28,15 @@ from kernel_space_jax.datasets.source import Source
 from kernel_space_jax.deblur import find_field
 from kernel_space_jax.experiments.arms import Say, prepared, trained
 from kernel_space_jax.operators import Basis, Camera, KernelField
+from kernel_space_jax.operators.camera import GAMMA
 from kernel_space_jax.solvers.per_pixel.found import decided, likeliest
 from kernel_space_jax.training.data import SYNTHETIC
 from kernel_space_jax.training.task import Config
 from kernel_space_jax.weights import Weights
 
-# G: the best of three networks at making y of its own sharp x (docs/history).
+# G, a network that comes with the package.
 FINDER = "judge"
+BRIGHTEST = 2.0
 # From the darkest pixels to the brightest, as many in each: noise is measured for each.
 LEVELS = 12
 # The median of |n| over the standard deviation, n normal.
@@ -96,6 +100,12 @@ def blur_like(x: np.ndarray, field: KernelField) -> np.ndarray:
     return np.asarray(_blurred(jnp.asarray(x)[None], field)[0])
 
 
+def brighter(x: np.ndarray, seed: list[int]) -> np.ndarray:
+    """x (H, W, C) with up to BRIGHTEST times its light, not clipped."""
+    times = np.random.default_rng(seed).uniform(1, BRIGHTEST)
+    return x * np.float32(times ** (1 / GAMMA))
+
+
 @jax.jit
 def _blurred(x: Array, field: KernelField) -> Array:
     field = likeliest(decided(field))
@@ -132,7 +142,8 @@ def camera_pairs(
         for number in missing:
             x = sharp[number % len(sharp)].sharp
             assert x is not None
-            pair = x, with_noise(blur_like(x, field), noise, [seed, number])
+            x, draw = brighter(x, [seed, number, 0]), [seed, number, 1]
+            pair = np.clip(x, 0, 1), with_noise(blur_like(x, field), noise, draw)
             for file, image in zip(files[number], pair, strict=True):
                 file.parent.mkdir(parents=True, exist_ok=True)
                 images.write(file, images.Photo(image))

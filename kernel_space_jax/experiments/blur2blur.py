@@ -55,6 +55,7 @@ CONFIGS = {
 }
 UNPAIRED, DEGRADED = ("cyclegan", "dualgan"), ("rsblur", "bsrgan")
 EXAMPLES = 3
+PAIRS_EACH = 5  # of a sharp photo, under the blur of so many others
 
 
 def blur2blur(
@@ -116,9 +117,8 @@ def blur2blur(
     config.data.validation = here.unknown
     config.data.kernel_size = first.data.kernel_size
     blurry, sharp = open_source(here.blurry), open_source(here.sharp)
-    files["adapted"] = adapt(
-        run, blurry, sharp, weights.load(FINDER), config, pairs=2 * len(sharp), say=say
-    )
+    finder, count = weights.load(FINDER), PAIRS_EACH * len(sharp)
+    files["adapted"] = adapt(run, blurry, sharp, finder, config, pairs=count, say=say)
     config.data.train = (here.sharp,)
     for config.data.blur in DEGRADED:
         files[config.data.blur] = trained(run, config.data.blur, config, say)
