@@ -13,6 +13,7 @@ import flax.linen as nn
 
 from kernel_space_jax.errors import UserError, unknown
 from kernel_space_jax.models import critics, restorers
+from kernel_space_jax.models.generators import StyleGAN2
 from kernel_space_jax.models.kernel_space import KernelSpace
 from kernel_space_jax.models.lpips import LPIPS
 from kernel_space_jax.models.per_pixel.judge import Judge
@@ -33,6 +34,7 @@ OTHERS: dict[str, type[nn.Module]] = {
     "vgg16": VGG16,
     "vgg19": VGG19,
     "lpips": LPIPS,
+    "stylegan2": StyleGAN2,
 }
 # What older weight files call a network.
 OLD_NAMES = {"restorer": "compact"}

@@ -1,0 +1,9 @@
+"""Generators: networks that draw images of one kind, such as faces, from latents.
+
+w = map(z)                 style vectors of z ~ N(0, I)
+x = G(w_1, ..., w_L, n)    an image of one style for each layer, and noise maps n
+"""
+
+from kernel_space_jax.models.generators.stylegan2 import StyleGAN2
+
+__all__ = ["StyleGAN2"]

@@ -1,0 +1,72 @@
+"""StyleGAN2 against the original program."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from golden import Golden, largest_difference, relative_error
+
+from kernel_space_jax.weights import from_torch, to_torch
+
+
+def weights_of(golden: Golden) -> dict[str, np.ndarray]:
+    """The state dict; the mapping's weights are drawn small (goldens/README.md)."""
+    found = golden.weights()
+    if "meta/det" not in golden.keys():
+        return found
+    return {k: v / 0.01 if k.startswith("style.") else v for k, v in found.items()}
+
+
+def noise_of(golden: Golden) -> list[jax.Array]:
+    count = sum(key.startswith("in/noise_") for key in golden.keys())
+    return [golden.image(f"in/noise_{i}") for i in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("name", "bound"),
+    [
+        ("stylegan2_64_c16", 1e-4),
+        pytest.param(
+            "stylegan2_256_full_detweights", 5e-4, marks=pytest.mark.slow, id="full"
+        ),
+    ],
+)
+def test_images_and_gradients_agree(name, bound):
+    golden = Golden(name)
+    module, variables = from_torch("stylegan2", weights_of(golden))
+    noise = noise_of(golden)
+    assert [n.shape for n in noise] == module.noise_shapes()
+
+    def loss(w, noise, variables):
+        image = module.apply(variables, w, *noise)
+        return jnp.mean(jnp.square((image + 1) / 2)), image
+
+    grad = jax.jit(jax.grad(loss, argnums=(0, 1), has_aux=True))
+    (of_w, of_noise), image = grad(jnp.asarray(golden["in/latent"]), noise, variables)
+    assert relative_error(image, golden.image("out/image")) < bound
+    assert relative_error(of_w, golden["out/grad_latent"]) < bound
+    assert relative_error(of_noise[2], golden.image("out/grad_noise_2")) < bound
+
+
+def test_styles_agree():
+    golden = Golden("stylegan2_64_c16")
+    module, variables = from_torch("stylegan2", weights_of(golden))
+    w = module.apply(variables, jnp.asarray(golden["in/z"]), method="mapped")
+    assert largest_difference(w, golden["out/w_of_z"]) < 1e-5
+    gaussian = jnp.where(w < 0, 5 * w, w)
+    assert largest_difference(gaussian, golden["out/gaussfit_leaky5"]) < 1e-5
+    latents = jnp.repeat(w[:1, None], module.layers, 1)
+    image = module.apply(variables, latents, *noise_of(golden))
+    assert relative_error(image, golden.image("out/image_from_z")) < 1e-4
+
+
+def test_checkpoints_go_in_and_out():
+    golden = Golden("stylegan2_64_c16")
+    theirs = weights_of(golden)
+    wrapped = {f"g_ema.{key}": value for key, value in theirs.items()}
+    module, variables = from_torch("stylegan2", wrapped)
+    again = to_torch(module, variables)
+    kept = {k for k in theirs if not k.endswith(".kernel") and "noises." not in k}
+    assert again.keys() == kept
+    for key in kept:
+        np.testing.assert_array_equal(again[key], theirs[key])
