@@ -1,4 +1,4 @@
-"""Penalties on the sharp image x and on the blur code k (Tran et al. 2021)."""
+"""Penalties on the image x, the blur code k (Tran et al. 2021), and on latents."""
 
 import jax.numpy as jnp
 from jax import Array
@@ -27,3 +27,17 @@ def kl(mean: Array, sigma: Array, *, weight: float = 10.0) -> Array:
     """weight * sum (mean^2 + sigma^2 - log(1e-8 + sigma^2) - 1) over all axes."""
     variance = sigma**2
     return weight * jnp.sum(mean**2 + variance - jnp.log(1e-8 + variance) - 1.0)
+
+
+def geocross(latents: Array) -> Array:
+    """How far apart the latents of an image's layers are on their sphere.
+
+    (N, L, S) -> (): sum_n of the mean over pairs of S (2 atan2(|u - v|, |u + v|))^2, by
+    the number of sizes of the generator less 1 (PULSE, Menon et al. 2020).
+    """
+    u, v = latents[:, :, None], latents[:, None]
+    # Finite gradients at u = v.
+    norm = lambda d: jnp.sqrt(jnp.sum(jnp.square(d), -1) + 1e-9)
+    angle = 2 * jnp.arctan2(norm(u - v), norm(u + v))
+    sizes = latents.shape[1] // 2
+    return latents.shape[2] * jnp.sum(jnp.mean(jnp.square(angle), (1, 2))) / (sizes - 1)

@@ -7,9 +7,11 @@ import jax
 from flax import struct
 from jax import Array, lax
 
+from kernel_space_jax.priors.prior import Unpenalised
+
 
 @struct.dataclass
-class Network:
+class Network(Unpenalised):
     """A network with weights of its own for one value, and fixed noise z for input.
 
     z is uniform in [0, scale); each step of a search adds `jitter` N(0, 1) to it.

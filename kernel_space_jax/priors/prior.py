@@ -2,6 +2,7 @@
 
 from typing import Any, Protocol
 
+import jax.numpy as jnp
 from jax import Array
 
 
@@ -12,10 +13,20 @@ class Prior(Protocol):
 
     A prior that can begin at a value begins at `near`, if it is given; a network
     cannot. A key makes `apply` draw what it draws anew at each step of a search;
-    without one it gives the value itself. Priors are pytrees, so they may be arguments
+    without one it gives the value itself. `penalty` is what theta itself costs, beside
+    what x and k do; 0 for most. Priors are pytrees, so they may be arguments
     of jitted functions.
     """
 
     def init(self, key: Array, near: Array | None = None) -> Any: ...
 
     def apply(self, theta: Any, key: Array | None = None) -> Array: ...
+
+    def penalty(self, theta: Any) -> Array: ...
+
+
+class Unpenalised:
+    """Of priors whose parameters cost nothing."""
+
+    def penalty(self, theta: Any) -> Array:
+        return jnp.zeros(())

@@ -5,9 +5,11 @@ import jax.numpy as jnp
 from flax import struct
 from jax import Array
 
+from kernel_space_jax.priors.prior import Unpenalised
+
 
 @struct.dataclass
-class Free:
+class Free(Unpenalised):
     """Any value of a shape; a search starts from a half everywhere."""
 
     shape: tuple[int, ...] = struct.field(pytree_node=False)
@@ -20,7 +22,7 @@ class Free:
 
 
 @struct.dataclass
-class Simplex:
+class Simplex(Unpenalised):
     """A pixel kernel h = softmax(theta): h > 0, sum h = 1; it starts out even."""
 
     size: int = struct.field(pytree_node=False)

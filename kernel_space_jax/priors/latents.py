@@ -1,0 +1,92 @@
+"""A generator as the prior: x is one of its images.
+
+    w_l = leaky(a v_l + m),    x = (G(w_1, ..., w_L, n) + 1) / 2,  reduced
+
+v_l are latents like draws of N(0, I), so they lie on a sphere, each layer's on its own.
+leaky(t) = max(t, t / 5), and m and a are fitted so that such w are like styles of
+the generator: PULSE (Menon et al., CVPR 2020). The first maps of noise are searched too.
+"""
+
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from flax import struct
+from flax.typing import VariableDict
+from jax import Array, lax
+
+from kernel_space_jax.losses.regularisers import geocross
+from kernel_space_jax.models.generators import StyleGAN2
+from kernel_space_jax.models.generators.resampling import reduce
+from kernel_space_jax.weights import Weights
+
+SLOPE = 0.2
+# Draws of which the fit is made.
+DRAWS = 100_000
+# The weight of geocross, and the maps of noise that are searched, as published.
+GEOCROSS, TRAINED = 0.1, 5
+
+
+@struct.dataclass
+class Latents:
+    """The images of a generator; `mean` and `deviation` (S,) are m and a.
+
+    theta: "latents" (1, L, S), and "noise", the first `trained` maps. The others,
+    "fixed", no search moves.
+    """
+
+    module: StyleGAN2 = struct.field(pytree_node=False)
+    variables: VariableDict
+    mean: Array
+    deviation: Array
+    factor: int = struct.field(pytree_node=False, default=1)
+    trained: int = struct.field(pytree_node=False, default=TRAINED)
+
+    def init(self, key: Array, near: Array | None = None) -> dict[str, Any]:
+        of_latents, *of_maps = jax.random.split(
+            key, 1 + len(self.module.noise_shapes())
+        )
+        shape = (1, self.module.layers, self.module.style)
+        noise = [
+            jax.random.normal(of_map, map_shape)
+            for of_map, map_shape in zip(
+                of_maps, self.module.noise_shapes(), strict=True
+            )
+        ]
+        return {
+            "latents": jax.random.normal(of_latents, shape),
+            "noise": noise[: self.trained],
+            "fixed": noise[self.trained :],
+        }
+
+    def apply(self, theta: dict[str, Any], key: Array | None = None) -> Array:
+        w = nn.leaky_relu(theta["latents"] * self.deviation + self.mean, SLOPE)
+        fixed = lax.stop_gradient(theta["fixed"])
+        image = self.module.apply(self.variables, w, *theta["noise"], *fixed)
+        assert isinstance(image, Array)
+        return reduce((image + 1) / 2, self.factor)
+
+    def penalty(self, theta: dict[str, Any]) -> Array:
+        return GEOCROSS * geocross(theta["latents"])
+
+
+def latents(generator: Weights, *, factor: int = 1) -> Latents:
+    """The prior of a generator's weights; its images are made smaller by `factor`."""
+    mean, deviation = fitted(generator)
+    return Latents(generator.module, generator.variables, mean, deviation, factor)
+
+
+def fitted(generator: Weights, draws: int = DRAWS) -> tuple[Array, Array]:
+    """m and a, each (S,): of t with leaky(t) = w, over styles w of random z."""
+    module, variables = generator
+    assert isinstance(module, StyleGAN2)
+
+    @jax.jit
+    def fit(variables: VariableDict) -> tuple[Array, Array]:
+        z = jax.random.normal(jax.random.key(0), (draws, module.style))
+        w = module.apply(variables, z, method="mapped")
+        t = jnp.where(w < 0, w / SLOPE, w)
+        return jnp.mean(t, 0), jnp.std(t, 0)
+
+    return fit(variables)
