@@ -4,7 +4,8 @@
 
 v_l are latents like draws of N(0, I), so they lie on a sphere, each layer's on its own.
 leaky(t) = max(t, t / 5), and m and a are fitted so that such w are like styles of
-the generator: PULSE (Menon et al., CVPR 2020). The first maps of noise are searched too.
+the generator: PULSE (Menon et al., CVPR 2020). The first maps of noise are searched
+too.
 """
 
 from typing import Any
@@ -44,16 +45,10 @@ class Latents:
     trained: int = struct.field(pytree_node=False, default=TRAINED)
 
     def init(self, key: Array, near: Array | None = None) -> dict[str, Any]:
-        of_latents, *of_maps = jax.random.split(
-            key, 1 + len(self.module.noise_shapes())
-        )
+        shapes = self.module.noise_shapes()
+        of_latents, *of_maps = jax.random.split(key, 1 + len(shapes))
         shape = (1, self.module.layers, self.module.style)
-        noise = [
-            jax.random.normal(of_map, map_shape)
-            for of_map, map_shape in zip(
-                of_maps, self.module.noise_shapes(), strict=True
-            )
-        ]
+        noise = [jax.random.normal(*pair) for pair in zip(of_maps, shapes, strict=True)]
         return {
             "latents": jax.random.normal(of_latents, shape),
             "noise": noise[: self.trained],
@@ -74,6 +69,7 @@ class Latents:
 def latents(generator: Weights, *, factor: int = 1) -> Latents:
     """The prior of a generator's weights; its images are made smaller by `factor`."""
     mean, deviation = fitted(generator)
+    assert isinstance(generator.module, StyleGAN2)
     return Latents(generator.module, generator.variables, mean, deviation, factor)
 
 
@@ -86,6 +82,7 @@ def fitted(generator: Weights, draws: int = DRAWS) -> tuple[Array, Array]:
     def fit(variables: VariableDict) -> tuple[Array, Array]:
         z = jax.random.normal(jax.random.key(0), (draws, module.style))
         w = module.apply(variables, z, method="mapped")
+        assert isinstance(w, Array)
         t = jnp.where(w < 0, w / SLOPE, w)
         return jnp.mean(t, 0), jnp.std(t, 0)
 

@@ -30,7 +30,7 @@ def on_sphere(optimiser: optax.GradientTransformation) -> optax.GradientTransfor
     def init(params: Any) -> OnSphere:
         return OnSphere(optimiser.init(params), jax.tree.map(_norm, params))
 
-    def update(updates: Any, state: OnSphere, params: Any = None):
+    def update(updates: Any, state: Any, params: Any = None):
         updates, inner = optimiser.update(updates, state.inner, params)
 
         def back(p: Array, u: Array, r: Array) -> Array:

@@ -4,7 +4,8 @@
 
 *Joint* moves both at each step, as the programs of Tran et al. 2021 and of SelfDeblur
 (Ren et al. 2020) do. *Nested* is Algorithm 1 of Tran et al.: before each step of x the
-k that fits it best is found by a search of its own.
+k that fits it best is found by a search of its own. *Alternating* moves x for a while,
+then k for a while, and so on, as their program for faces does.
 
 One photo is (1, H, W, C). `solvers/batch.py` solves many at once.
 """
@@ -21,11 +22,12 @@ from jax import Array, lax
 from kernel_space_jax.losses.objective import Objective, Target
 from kernel_space_jax.operators import Operator
 from kernel_space_jax.priors import Prior
-from kernel_space_jax.schedules import multistep_restarts
+from kernel_space_jax.schedules import linear_one_cycle_with_drop, multistep_restarts
 from kernel_space_jax.solvers.minimise import State, minimise
 from kernel_space_jax.solvers.minimise import advance as advance_minimise
 from kernel_space_jax.solvers.minimise import begin as begin_minimise
 from kernel_space_jax.solvers.minimise import finish as finish_minimise
+from kernel_space_jax.solvers.sphere import on_sphere
 
 Theta = dict[str, Any]
 # The learning rate of warm-ups, which lead a prior to a given value.
@@ -52,8 +54,32 @@ class Rate(NamedTuple):
     decay: float = 1.0
     at: tuple[int, ...] = ()
 
-    def adam(self) -> optax.GradientTransformation:
+    def optimiser(self) -> optax.GradientTransformation:
         return optax.adam(multistep_restarts(self.value, self.at, decay=self.decay))
+
+
+class SphereRate(NamedTuple):
+    """Adam on spheres (Menon et al. 2020): one cycle of `steps`, then a drop."""
+
+    value: float = 0.2
+    steps: int = 7500
+
+    def optimiser(self) -> optax.GradientTransformation:
+        schedule = linear_one_cycle_with_drop(self.value, self.steps)
+        return on_sphere(optax.adam(schedule))
+
+
+class Alternating(NamedTuple):
+    """Steps of x, then of k, so many rounds of them."""
+
+    rounds: int = 25
+    x: int = 300
+    k: int = 200
+
+    @property
+    def steps(self) -> int:
+        """Steps of x in all: those that a search counts."""
+        return self.rounds * self.x
 
 
 @struct.dataclass
@@ -65,12 +91,28 @@ class Search:
     k: Prior
     objective: Objective
     steps: int = struct.field(pytree_node=False, default=5000)
-    rate_x: Rate = struct.field(pytree_node=False, default=Rate())
+    rate_x: Rate | SphereRate = struct.field(pytree_node=False, default=Rate())
     rate_k: Rate = struct.field(pytree_node=False, default=Rate())
     warm_up: int = struct.field(pytree_node=False, default=0)
     tolerance: float = struct.field(pytree_node=False, default=0.0)
     patience: int = struct.field(pytree_node=False, default=200)
     nested: Nested | None = struct.field(pytree_node=False, default=None)
+    alternating: Alternating | None = struct.field(pytree_node=False, default=None)
+
+
+class Two(NamedTuple):
+    """The states of an alternating search; its loss and its stop are those of x."""
+
+    x: State
+    k: State
+
+    @property
+    def loss(self) -> Array:
+        return self.x.loss
+
+    @property
+    def stopped(self) -> Array:
+        return self.x.stopped | self.k.stopped
 
 
 class Start(NamedTuple):
@@ -103,14 +145,20 @@ def solve(search: Search, y: Array, key: Array, start: Start = NOWHERE) -> Found
     return finish(search, y, state)
 
 
-def begin(search: Search, key: Array, start: Start = NOWHERE) -> State:
+def begin(search: Search, key: Array, start: Start = NOWHERE) -> State | Two:
     """The state before the first step, with warmed-up priors if `warm_up` is set."""
     of_x, of_k = jax.random.split(jax.random.fold_in(key, 0))
     theta_x = _warmed(search, search.x, of_x, start.x)
     theta_k = _warmed(search, search.k, of_k, start.k)
+    if plan := search.alternating:
+        k_steps = plan.rounds * plan.k
+        return Two(
+            begin_minimise(theta_x, search.rate_x.optimiser(), steps=plan.steps),
+            begin_minimise(theta_k, search.rate_k.optimiser(), steps=k_steps),
+        )
     if search.nested:
         return begin_minimise(
-            theta_x, search.rate_x.adam(), steps=search.steps, memory=theta_k
+            theta_x, search.rate_x.optimiser(), steps=search.steps, memory=theta_k
         )
     return begin_minimise(
         {"x": theta_x, "k": theta_k}, _both(search), steps=search.steps
@@ -118,15 +166,20 @@ def begin(search: Search, key: Array, start: Start = NOWHERE) -> State:
 
 
 def advance(
-    search: Search, y: Array, key: Array, state: State, until: Array | int
-) -> State:
-    """The state after `until` evaluations in all, or at the stop."""
+    search: Search, y: Array, key: Array, state: Any, until: Array | int
+) -> State | Two:
+    """The state after `until` evaluations in all, or at the stop.
+
+    An alternating search ends the round that it is in.
+    """
     target = search.objective.target(y)
+    if search.alternating:
+        return _alternated(search, target, key, state, until)
     loss = _nested_loss if search.nested else _joint_loss
     return advance_minimise(
         loss(search, target),
         state,
-        search.rate_x.adam() if search.nested else _both(search),
+        search.rate_x.optimiser() if search.nested else _both(search),
         until=until,
         key=jax.random.fold_in(key, 1),
         tolerance=search.tolerance,
@@ -135,8 +188,12 @@ def advance(
     )
 
 
-def finish(search: Search, y: Array, state: State) -> Found:
+def finish(search: Search, y: Array, state: Any) -> Found:
     """The best so far, also of a search that ended early."""
+    if isinstance(state, Two):
+        of_x, of_k = map(finish_minimise, state)
+        x, k = search.x.apply(of_x.params), search.k.apply(of_k.params)
+        return Found(_middle(x, y.shape), k, of_x.value, of_x.loss, of_x.steps)
     found = finish_minimise(state)
     if search.nested:
         theta_x, theta_k = found.params, found.memory
@@ -147,8 +204,54 @@ def finish(search: Search, y: Array, state: State) -> Found:
 
 
 def _both(search: Search) -> optax.GradientTransformation:
-    rates = {"x": search.rate_x.adam(), "k": search.rate_k.adam()}
+    rates = {"x": search.rate_x.optimiser(), "k": search.rate_k.optimiser()}
     return optax.partition(rates, {"x": "x", "k": "k"})  # type: ignore[arg-type]
+
+
+def _alternated(
+    search: Search, target: Target, key: Array, state: Two, until: Array | int
+) -> Two:
+    """Rounds of x at the best k, then of k at the best x."""
+    plan = search.alternating
+    assert plan is not None
+    of_x, of_k = jax.random.split(jax.random.fold_in(key, 1))
+
+    def unfinished(state: Two) -> Array:
+        left = state.x.evaluations < jnp.minimum(until, plan.steps)
+        return left & ~state.stopped
+
+    def one_round(state: Two) -> Two:
+        done = state.x.evaluations // plan.x + 1
+        k = lax.stop_gradient(search.k.apply(state.k.best[0]))
+
+        def for_x(theta: Any, step: Array, key: Array) -> Array:
+            x = search.x.apply(theta, key)
+            return _value(search, target, x, k, step) + search.x.penalty(theta)
+
+        moved = advance_minimise(
+            for_x,
+            state.x,
+            search.rate_x.optimiser(),
+            until=done * plan.x,
+            key=of_x,
+            turns=tuple(range(plan.x, plan.steps, plan.x)),
+        )
+        x = lax.stop_gradient(search.x.apply(moved.best[0]))
+
+        def for_k(theta: Any, step: Array, key: Array) -> Array:
+            return _value(search, target, x, search.k.apply(theta, key), step)
+
+        of_this = advance_minimise(
+            for_k,
+            state.k,
+            search.rate_k.optimiser(),
+            until=done * plan.k,
+            key=of_k,
+            turns=tuple(range(plan.k, plan.rounds * plan.k, plan.k)),
+        )
+        return Two(moved, of_this)
+
+    return lax.while_loop(unfinished, one_round, state)
 
 
 def _joint_loss(search: Search, target: Target) -> Callable[..., Array]:
@@ -156,7 +259,7 @@ def _joint_loss(search: Search, target: Target) -> Callable[..., Array]:
         of_x, of_k = jax.random.split(key)
         x = search.x.apply(theta["x"], of_x)
         k = search.k.apply(theta["k"], of_k)
-        return _value(search, target, x, k, step)
+        return _value(search, target, x, k, step) + search.x.penalty(theta["x"])
 
     return loss
 
@@ -176,14 +279,15 @@ def _nested_loss(search: Search, target: Target) -> Callable[..., Any]:
         found = minimise(
             for_k,
             search.k.init(of_k) if plan.cold else lax.stop_gradient(theta_k),
-            search.rate_k.adam(),
+            search.rate_k.optimiser(),
             steps=plan.steps,
             key=of_search,
             tolerance=plan.tolerance,
             patience=plan.patience,
         )
         theta_k = lax.stop_gradient(found.params)
-        return _value(search, target, x, search.k.apply(theta_k), step), theta_k
+        value = _value(search, target, x, search.k.apply(theta_k), step)
+        return value + search.x.penalty(theta_x), theta_k
 
     return loss
 

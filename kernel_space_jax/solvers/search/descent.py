@@ -35,7 +35,7 @@ def restore_under(operator: Operator, y: Array, k: Array) -> Array:
         return error + strength * _roughness(x)
 
     key = jax.random.key(0)  # nothing is drawn
-    return minimise(loss, y, RATE.adam(), steps=STEPS, key=key).params
+    return minimise(loss, y, RATE.optimiser(), steps=STEPS, key=key).params
 
 
 def _roughness(x: Array) -> Array:
