@@ -28,7 +28,9 @@ def get_config() -> Config:
     config.data.validation_size = 16
     config.batch_size = 4
     config.steps = 2000
-    config.learning_rate = 1e-3
+    config.learning_rate = 3e-4
+    config.players.critic = {"learning_rate": 1e-3}
+    config.clip_norm = 1.0
     config.b1, config.b2 = 0.5, 0.999
     config.best = ""
     config.log_every = 20

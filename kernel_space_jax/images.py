@@ -269,3 +269,16 @@ def match_channels(pixels: np.ndarray, channels: int) -> np.ndarray:
     if channels == 1:
         return (pixels * LUMA).sum(axis=-1, keepdims=True)
     return pixels.repeat(channels, axis=-1)
+
+
+def resized(pixels: np.ndarray, size: tuple[int, int] | int) -> np.ndarray:
+    """Pixels with the shorter side `size`, or of exactly (width, height)."""
+    height, width = pixels.shape[:2]
+    if isinstance(size, int):
+        scale = size / min(height, width)
+        size = (round(width * scale), round(height * scale))
+    # "area" averages what a smaller picture cannot hold; bicubic enlarges.
+    shrinks = size[0] <= width and size[1] <= height
+    how = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
+    resized = cv2.resize(pixels, size, interpolation=how)
+    return np.clip(resized, 0, 1).reshape(size[1], size[0], -1)

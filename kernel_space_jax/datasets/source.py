@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple, get_args
 
-import cv2
 import numpy as np
 
 from kernel_space_jax import images
@@ -121,7 +120,9 @@ class FolderSource(Source):
             raise UserError(sizes_differ(entry, sizes["blurry"], sizes["sharp"]))
         if self.size is None:
             return stored
-        return {part: _resized(pixels, self.size) for part, pixels in stored.items()}
+        return {
+            part: images.resized(pixels, self.size) for part, pixels in stored.items()
+        }
 
     def extras(self, index: int) -> dict[str, Any]:
         return {key: load() for key, load in self.entries[index].extras.items()}
@@ -134,16 +135,3 @@ def sizes_differ(entry: Entry, blurry: tuple[int, ...], sharp: tuple[int, ...]) 
         f"{entry.blurry.path} is {blurry[1]} x {blurry[0]} pixels and its sharp "
         f"partner {entry.sharp.path} {sharp[1]} x {sharp[0]}; a pair must have one size"
     )
-
-
-def _resized(pixels: np.ndarray, size: tuple[int, int] | int) -> np.ndarray:
-    """Pixels with the shorter side `size`, or of exactly (width, height)."""
-    height, width = pixels.shape[:2]
-    if isinstance(size, int):
-        scale = size / min(height, width)
-        size = (round(width * scale), round(height * scale))
-    # "area" averages what a smaller picture cannot hold; bicubic enlarges.
-    shrinks = size[0] <= width and size[1] <= height
-    how = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
-    resized = cv2.resize(pixels, size, interpolation=how)
-    return np.clip(resized, 0, 1).reshape(size[1], size[0], -1)

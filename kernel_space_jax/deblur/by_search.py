@@ -78,7 +78,9 @@ def search_kernels(
     y = jnp.stack([jnp.asarray(part.y) for part in grey])
     starts = _starts(y, kernel_size)
     assert starts.k is not None
-    found = _run(make(y[:1].shape, starts.k.shape[-1], plan), y, starts, seed, watch)
+    found = run_search(
+        make(y[:1].shape, starts.k.shape[-1], plan), y, starts, seed, watch
+    )
     # A short search can lose the right kernel of `map`, and finds blur in photos that
     # `map` takes for sharp.
     lower = residual_score(y, found.k) < residual_score(y, starts.k)
@@ -119,7 +121,7 @@ def search_codes(
     x = x[:, :, reach:-reach, reach:-reach]
     extract = jax.jit(partial(search.operator.module.apply, method="extract"))  # type: ignore[attr-defined]
     code, _ = extract(network.variables, x[:, 0], y)
-    found = _run(search, y, Start(x, code[:, None]), seed, watch)
+    found = run_search(search, y, Start(x, code[:, None]), seed, watch)
     # The code between the image found and the photo is one that the space makes; the
     # code found explains the photo best. Half of each restored crops of Kodak best.
     code, _ = extract(network.variables, jnp.clip(found.x[:, 0], 0, 1), y)
@@ -153,7 +155,9 @@ _finish = spread(blind_search.finish)
 _restore = spread(restore_under)
 
 
-def _run(search: Search, y: Array, starts: Start, seed: int, watch: Watch) -> Found:
+def run_search(
+    search: Search, y: Array, starts: Start, seed: int, watch: Watch
+) -> Found:
     """The search of each photo (n, H, W, C), in pieces; `watch` runs between them."""
     keys = jax.random.split(jax.random.key(seed), len(y))
     y = y[:, None]

@@ -13,6 +13,8 @@ from numbers import Integral, Real
 from typing import Any
 
 from kernel_space_jax.deblur.automatic import BEST, NONE, deblur_automatically, named
+from kernel_space_jax.deblur.by_generator import STARTS as STARTS_OF_LATENTS
+from kernel_space_jax.deblur.by_generator import search_latents
 from kernel_space_jax.deblur.by_network import check_preset, deblur_by_network
 from kernel_space_jax.deblur.by_search import (
     Watch,
@@ -27,6 +29,7 @@ from kernel_space_jax.deblur.result import TILE
 from kernel_space_jax.deblur.row import Method, Option, Shape
 from kernel_space_jax.deblur.uniform import LOCAL_SIDE, deblur_locally, deblur_uniform
 from kernel_space_jax.errors import UserError, nearest, unknown
+from kernel_space_jax.models.generators import StyleGAN2
 from kernel_space_jax.models.kernel_space import KernelSpace
 from kernel_space_jax.models.per_pixel.judge import Judge
 from kernel_space_jax.models.per_pixel.mender import Mender
@@ -106,6 +109,13 @@ def of_translator(translator: Weights, shape: Shape) -> None:
     if not isinstance(translator.module, tuple(NETWORKS.values())):
         kind = type(translator.module).__name__
         raise UserError(f"these weights are of a {kind}, which translates no blur")
+
+
+def of_space(space: Weights, shape: Shape) -> None:
+    """Weights of a kernel space."""
+    if not isinstance(space.module, KernelSpace):
+        kind = type(space.module).__name__
+        raise UserError(f"these weights are of a {kind}; space needs a KernelSpace")
 
 
 # The options.
@@ -198,6 +208,27 @@ VGG = Option(
     "without it by their pixels and their structure.",
     check=of_vgg,
 )
+STARTS_OF_FACE = Option(
+    "starts",
+    int,
+    "How many times the search begins, each from other latents; the best is kept.",
+    STARTS_OF_LATENTS,
+    check=between(1, 1000, "starts"),
+)
+SPACE = Option(
+    "space",
+    Weights,
+    "The weight file of a kernel space: the blur is one of its codes, not one kernel.",
+    check=of_space,
+)
+RESIZE = Option(
+    "resize",
+    bool,
+    "Fit the photo to the size of the generator's images, and the answer to the "
+    "photo's.",
+    False,
+    flag="--resize",
+)
 WATCH = Option("watch", Watch, "Sees the search a few times.", unwatched)
 
 # The methods.
@@ -256,6 +287,15 @@ METHODS: dict[str, Method] = {
             (*SEARCHED, VGG),
             (KernelSpace,),
             "kernel-space",
+            together=True,
+        ),
+        Method(
+            "face",
+            "searches the image of a generator, such as of faces, and one kernel",
+            search_latents,
+            (*SEARCHED, STARTS_OF_FACE, SPACE, RESIZE),
+            (StyleGAN2,),
+            installed=("stylegan2",),
             together=True,
         ),
         Method(

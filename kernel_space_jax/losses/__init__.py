@@ -11,6 +11,7 @@ from kernel_space_jax.losses.adversarial import (
     mixture,
     over_answers,
     pixel_gradient_penalty,
+    real_gradient_penalty,
     rivals,
 )
 from kernel_space_jax.losses.per_pixel import (
@@ -53,6 +54,7 @@ __all__ = [
     "over_answers",
     "perceptual",
     "pixel_gradient_penalty",
+    "real_gradient_penalty",
     "reblur",
     "region_weights",
     "rivals",

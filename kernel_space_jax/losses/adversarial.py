@@ -190,6 +190,15 @@ def pixel_gradient_penalty(critic: Critic, images: Array) -> Array:
     return jnp.mean(jnp.square(_norm(_input_gradient(critic, images, "sum")) - 1))
 
 
+def real_gradient_penalty(critic: Critic, images: Array) -> Array:
+    """E_n ||grad D(x_n)||^2 of real images (N, H, W, C): -> () (Mescheder et al. 2018).
+
+    D is then flat where images are real; D(x_n) is the mean of an image's patches.
+    """
+    flat = _input_gradient(critic, images, "mean").reshape(len(images), -1)
+    return jnp.mean(jnp.sum(jnp.square(flat), -1))
+
+
 def clip_weights(params: Any, limit: float) -> Any:
     """Every weight to [-limit, limit], after an update (Arjovsky et al. 2017)."""
     return jax.tree.map(lambda leaf: jnp.clip(leaf, -limit, limit), params)

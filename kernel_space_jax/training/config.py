@@ -48,6 +48,7 @@ TASKS = {
     "cycle": Row("kernel_space_jax.training.tasks.cycle"),
     "dual": Row("kernel_space_jax.training.tasks.dual"),
     "blur2blur": Row("kernel_space_jax.training.tasks.blur2blur"),
+    "generator": Row("kernel_space_jax.training.tasks.generator"),
     "restorer": Row(
         "kernel_space_jax.training.tasks.supervised", {"network": "compact"}
     ),

@@ -1,8 +1,8 @@
 """The networks that weight files know, by name, and which have official weights.
 
-A restorer is known by its row in `models/restorers`, a critic by its row in
-`models/critics.py`, any other network by its row here; official weights by a file of
-the network's name in `names/`.
+A restorer is known by its row in `models/restorers`, a generator by its row in
+`models/generators`, a critic by its row in `models/critics.py`, any other network by
+its row here; official weights by a file of the network's name in `names/`.
 """
 
 from importlib import import_module
@@ -13,7 +13,7 @@ import flax.linen as nn
 
 from kernel_space_jax.errors import UserError, unknown
 from kernel_space_jax.models import critics, restorers
-from kernel_space_jax.models.generators import StyleGAN2
+from kernel_space_jax.models.generators import GENERATORS
 from kernel_space_jax.models.kernel_space import KernelSpace
 from kernel_space_jax.models.lpips import LPIPS
 from kernel_space_jax.models.per_pixel.judge import Judge
@@ -34,7 +34,6 @@ OTHERS: dict[str, type[nn.Module]] = {
     "vgg16": VGG16,
     "vgg19": VGG19,
     "lpips": LPIPS,
-    "stylegan2": StyleGAN2,
 }
 # What older weight files call a network.
 OLD_NAMES = {"restorer": "compact"}
@@ -50,7 +49,7 @@ class Network(NamedTuple):
 
 def networks() -> dict[str, type[nn.Module]]:
     """Every network that a weight file may hold."""
-    return OTHERS | critics.NETWORKS | restorers.NETWORKS
+    return OTHERS | GENERATORS | critics.NETWORKS | restorers.NETWORKS
 
 
 def presets() -> dict[str, Preset]:

@@ -5,6 +5,7 @@
     nested          the same, Algorithm 1 of that paper
     selfdeblur      F a uniform convolution, x and h from networks (Ren et al. 2020)
     pixel-kernel    F a uniform convolution, x from a network, h free on the simplex
+    face            F either of these, x from a generator (Tran et al. 2021)
 
 Each is one setting of `blind_search`.
 """
@@ -16,8 +17,14 @@ from kernel_space_jax.losses.objective import Phase, objective
 from kernel_space_jax.models.kernel_space import STRIDE, KernelSpace
 from kernel_space_jax.models.priors import ImagePrior, KernelPrior, PixelKernelPrior
 from kernel_space_jax.operators import Learned, Uniform
-from kernel_space_jax.priors import Network, Prior, Simplex
-from kernel_space_jax.solvers.search.blind_search import Nested, Rate, Search
+from kernel_space_jax.priors import Latents, Network, Prior, Simplex
+from kernel_space_jax.solvers.search.blind_search import (
+    Alternating,
+    Nested,
+    Rate,
+    Search,
+    SphereRate,
+)
 from kernel_space_jax.weights import Weights
 
 # The noise that the networks of x and h start from: channels, and numbers.
@@ -55,6 +62,14 @@ PRESETS = {
 }
 
 
+# Of a generator's latents and the blur, in turns.
+TURNS = {
+    "full": Alternating(25, 300, 200),
+    "balanced": Alternating(15, 100, 70),
+    "quick": Alternating(8, 50, 40),
+}
+
+
 def find_preset(name: str) -> Preset:
     """The preset of that name."""
     if name not in PRESETS:
@@ -71,18 +86,13 @@ def kernel_space(
     nested: Nested | None = None,
 ) -> Search:
     """The search in a learned space for photos (1, H, W, C) of that shape."""
-    module = space.module
-    assert isinstance(module, KernelSpace)
     _, height, width, channels = shape
-    grid = [max(module.least_grid, -(-n // STRIDE)) for n in (height, width)]
     image = ImagePrior(preset.width, preset.skip, channels=channels)
-    code = KernelPrior(
-        preset.code_width, module.code_width, preset.code_blocks, module.padding
-    )
+    blur, code = _learned(space, shape, preset)
     return Search(
-        Learned(module, space.variables),
+        blur,
         Network(image, (1, height, width, CHANNELS)),
-        Network(code, (1, 32 * grid[0], 32 * grid[1], preset.code_width)),
+        code,
         objective(*(JOINT_DEBLUR if vgg else WITHOUT_VGG), vgg=vgg),
         steps=preset.steps,
         rate_x=step_decay(preset.steps),
@@ -91,6 +101,33 @@ def kernel_space(
         tolerance=preset.tolerance,
         nested=nested,
     )
+
+
+def generator(
+    prior: Latents,
+    shape: tuple[int, ...],
+    preset: str,
+    *,
+    side: int,
+    space: Weights | None = None,
+) -> Search:
+    """The search for photos (1, H, W, 3) of a generator's kind.
+
+    The blur is one kernel of `side` pixels, or a code of the kernel space `space`.
+    """
+    plan = TURNS[preset]
+    turns = {
+        "steps": plan.steps,
+        "rate_x": SphereRate(steps=plan.steps),
+        "alternating": plan,
+    }
+    if space is None:
+        blur, kernel = Uniform("reflect"), Simplex(side)
+        goal = objective(Phase(square=100.0))
+        return Search(blur, prior, kernel, goal, rate_k=Rate(2e-2), **turns)
+    blur, code = _learned(space, shape, find_preset(preset))
+    goal = objective(Phase(square=100.0, code=1e-4))
+    return Search(blur, prior, code, goal, rate_k=Rate(), **turns)
 
 
 def self_deblur(shape: tuple[int, ...], size: int, preset: Preset) -> Search:
@@ -107,6 +144,20 @@ def pixel_kernel(shape: tuple[int, ...], size: int, preset: Preset) -> Search:
 def step_decay(steps: int, value: float = 5e-4) -> Rate:
     """JointDeblur's learning rate: times 0.7 after each fifth of the steps."""
     return Rate(value, 0.7, tuple(range(steps // 5, steps + 1, steps // 5)))
+
+
+def _learned(
+    space: Weights, shape: tuple[int, ...], preset: Preset
+) -> tuple[Learned, Network]:
+    """F of a space, and the network of its codes for photos (1, H, W, C)."""
+    module = space.module
+    assert isinstance(module, KernelSpace)
+    grid = [max(module.least_grid, -(-n // STRIDE)) for n in shape[1:3]]
+    code = KernelPrior(
+        preset.code_width, module.code_width, preset.code_blocks, module.padding
+    )
+    z_shape = (1, 32 * grid[0], 32 * grid[1], preset.code_width)
+    return Learned(module, space.variables), Network(code, z_shape)
 
 
 def _uniform(
