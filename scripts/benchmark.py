@@ -21,6 +21,7 @@ from benchmarks.common import Write, choose_platform
 from benchmarks.conv import conv
 from benchmarks.data import data
 from benchmarks.deblur import deblur
+from benchmarks.face import face
 from benchmarks.kernel_space import kernel_space
 from benchmarks.maxim import maxim
 from benchmarks.restorers import restorers
@@ -43,6 +44,7 @@ BENCHMARKS = (
     starts,
     basis,
     conv,
+    face,
     deblur,
     data,
     scores,
@@ -65,6 +67,7 @@ SHOWN = (
     "starts",
     "basis",
     "conv",
+    "face",
     "deblur",
     "data",
     "scores",

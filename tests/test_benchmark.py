@@ -205,6 +205,16 @@ def test_blur2blur(tmp_path):
     assert f"{found['ratio']:.2f}" in output
 
 
+@pytest.mark.slow
+def test_face(tmp_path):
+    """Two steps of the latents have the rival's losses."""
+    pytest.importorskip("torch")
+    found, output = figures(tmp_path, *"face --width 8 --style 8 --rounds 1".split())
+    assert found["difference"] < 1e-4
+    assert positive([*found["ms"].values(), found["ratio"], found["program_gb"]])
+    assert f"{found['ratio']:.2f}" in output
+
+
 def test_transfer(tmp_path):
     """A size that both must reflect; the weights are the shipped ones, in both."""
     pytest.importorskip("torch")

@@ -1,0 +1,128 @@
+"""A step of a generator's latents beside PyTorch."""
+
+from typing import Annotated, Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import typer
+from benchmarks.common import (
+    JsonFile,
+    Positive,
+    Report,
+    Write,
+    compiled,
+    machine,
+    program_gigabytes,
+    pytorch,
+    race,
+    refuse,
+    theirs,
+)
+from benchmarks.restorers import LAYOUTS
+
+from kernel_space_jax import weights
+from kernel_space_jax.models.generators import StyleGAN2
+from kernel_space_jax.priors.latents import TRAINED, Latents
+from kernel_space_jax.solvers.sphere import on_sphere
+
+RATE = 0.2
+# Of the loss, relative, at the first step and after one.
+ALLOWED = 1e-3
+
+
+def face(
+    width: Annotated[int, typer.Option(min=4, help="Features at 4x4.")] = 512,
+    style: Positive = 512,
+    rounds: Positive = 3,
+    json_file: JsonFile = None,
+    write: Write = False,
+) -> None:
+    """A step of `deblur --method face` at 256x256: JAX against PyTorch.
+
+    The published StyleGAN2, forward and backward to latents and noise, geocross, and
+    Adam on the sphere. Weights are random, the same on both sides.
+    """
+    torch = pytorch()
+    from benchmarks import torch_generator as rival
+
+    say = Report("face")
+    device = machine()
+    widths = tuple(max(width // shrink, 2) for shrink in (1, 1, 1, 1, 1, 2, 4))
+    module = StyleGAN2(widths=widths, style=style, mapping=1)
+    say(f"{device}\n\nfeatures {widths}, {rounds} rounds, ms\n")
+    zeros = [jnp.zeros(shape) for shape in module.noise_shapes()]
+    w = jnp.zeros((1, module.layers, style))
+    variables = jax.jit(module.init)(jax.random.key(0), w, *zeros)
+    # Noise must count: its weights begin at zero.
+    variables = jax.tree_util.tree_map_with_path(
+        lambda path, leaf: leaf + 0.1 if "noise" in str(path) else leaf, variables
+    )
+    rng = np.random.default_rng(0)
+    mean, deviation = (rng.random(style, np.float32) for _ in range(2))
+    prior = Latents(module, variables, jnp.asarray(mean), jnp.asarray(deviation))
+    theta = prior.init(jax.random.key(1))
+    y = jnp.asarray(rng.random((1, module.size, module.size, 3), np.float32))
+    descent = on_sphere(optax.adam(RATE))
+
+    def step(theta: Any, state: Any, prior: Latents) -> Any:
+        def loss(theta: Any) -> jax.Array:
+            error = jnp.mean(jnp.square(prior.apply(theta) - y))
+            return 100 * error + prior.penalty(theta)
+
+        value, gradient = jax.value_and_grad(loss)(theta)
+        updates, state = descent.update(gradient, state, theta)
+        return optax.apply_updates(theta, updates), state, value
+
+    program, seconds = compiled(step, theta, descent.init(theta), prior)
+    memory = program_gigabytes(program)
+    now = [theta, descent.init(theta)]
+
+    def advance() -> float:
+        *now[:], value = jax.block_until_ready(program(*now, prior))
+        return float(value)
+
+    said, calls, difference = [advance(), advance()], {"ours": advance}, 0.0
+    named = {k: np.array(v) for k, v in weights.to_torch(module, variables).items()}
+    kept = {k: torch.from_numpy(v) for k, v in named.items() if k[:6] != "style."}
+    maps = [*theta["noise"], *theta["fixed"]]
+    for layout in LAYOUTS:
+        memory_format = getattr(torch, layout)
+        generator = rival.StyleGAN2(widths, style)
+        generator.load_state_dict(kept)
+        generator.requires_grad_(False)
+        given = [torch.from_numpy(np.array(n).transpose(0, 3, 1, 2)) for n in maps]
+        truth = torch.from_numpy(np.array(y).transpose(0, 3, 1, 2))
+        run = rival.LatentStep(
+            generator,
+            torch.from_numpy(np.array(theta["latents"])),
+            [n.contiguous() for n in given],
+            TRAINED,
+            torch.from_numpy(mean),
+            torch.from_numpy(deviation),
+            truth.contiguous(memory_format=memory_format),
+            RATE,
+        )
+        found = [float(run()), float(run())]
+        apart = [abs(a - b) / abs(a) for a, b in zip(said, found, strict=True)]
+        difference = max(difference, *apart)
+        calls[f"torch {layout}"] = theirs(run)
+    if not difference < ALLOWED:
+        refuse(f"the losses differ by {difference:.1e}: nothing to time")
+    ms = race(calls, rounds)
+    ratio = min(list(ms.values())[1:]) / ms["ours"]
+    say(f"| {' | '.join(ms)} | best torch / ours | compilation, s | memory, GB |")
+    say("|---:" * (len(ms) + 3) + "|")
+    cells = [f"{value:.0f}" for value in ms.values()]
+    cells += [f"{ratio:.2f}", f"{seconds:.1f}", f"{memory:.2f}"]
+    say(f"| {' | '.join(cells)} |\n\nThe losses differ by {difference:.1e}.")
+    figures = {
+        "machine": device,
+        "ms": ms,
+        "ratio": ratio,
+        "compile_s": seconds,
+        "program_gb": memory,
+        "difference": difference,
+    }
+    say.close(figures, json_file, write)
