@@ -159,6 +159,6 @@ def test_an_operator_is_searched_under(added):
     def loss(k, step, key):
         return jnp.mean(jnp.square(blur(x, k) - y))
 
-    rate = Rate(0.1).adam()
+    rate = Rate(0.1).optimiser()
     found = minimise(loss, jnp.float32(1.5), rate, steps=60, key=jax.random.key(0))
     assert abs(found.params - 3.0) < 0.1

@@ -6,6 +6,8 @@ import numpy as np
 import optax
 import pytest
 
+import kernel_space_jax as ks
+from kernel_space_jax.deblur import deblur_all
 from kernel_space_jax.losses.objective import Phase, objective
 from kernel_space_jax.models.generators import StyleGAN2
 from kernel_space_jax.operators import Uniform
@@ -28,12 +30,22 @@ from kernel_space_jax.weights import Weights
 KEY = jax.random.key(0)
 
 
-@pytest.fixture(scope="module")
-def generator() -> Weights:
-    module = StyleGAN2(widths=(16, 16, 8), style=8, mapping=2)
+def drawn(*widths: int) -> Weights:
+    module = StyleGAN2(widths=widths, style=8, mapping=2)
     noise = [jnp.zeros(shape) for shape in module.noise_shapes()]
     w = jnp.zeros((1, module.layers, module.style))
     return Weights(module, module.init(jax.random.key(3), w, *noise))
+
+
+@pytest.fixture(scope="module")
+def generator() -> Weights:
+    return drawn(16, 16, 8)
+
+
+@pytest.fixture(scope="module")
+def larger() -> Weights:
+    """Of 32x32: no photo may be smaller than 16."""
+    return drawn(8, 8, 8, 8)
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +82,7 @@ def test_its_images_are_as_small_as_the_photo(generator):
     np.testing.assert_allclose(prior.apply(theta).mean(), whole.mean(), atol=0.1)
 
 
+@pytest.mark.slow
 def test_turns_equal_plain_jax(search, generator):
     """The loop, step by step, without any jit."""
     y = jnp.asarray(np.random.default_rng(0).random((1, 16, 16, 3)), jnp.float32)
@@ -131,3 +144,46 @@ def test_the_blur_of_a_generators_image_is_found(search):
     found = solve(longer, search.operator(x, h), KEY)
     row, column = found.k[1].sum(), found.k[:, 1].sum()
     assert row > 0.7 and row > column + 0.2
+
+
+@pytest.mark.slow
+def test_the_method_keeps_the_best_of_its_starts(larger):
+    """Two photos at once: half as large as the generator's images, and grey."""
+    prior = latents(larger, factor=2)
+    x = jnp.clip(prior.apply(prior.init(jax.random.key(5))), 0, 1)
+    photos = [np.asarray(x[0]), np.asarray(x[0]).mean(-1, keepdims=True)]
+    seen = []
+    found = deblur_all(
+        [photos[0], photos[0][::-1]],
+        "face",
+        weights=larger,
+        starts=2,
+        kernel_size=3,
+        watch=seen.append,
+    )
+    assert [one.image.shape for one in found] == [(16, 16, 3)] * 2
+    assert seen[-1].loss.shape[0] == seen[-1].images().shape[0] == 2
+    for one in found:
+        assert one.kernel.shape == (3, 3)
+        assert one.kernel.sum() == pytest.approx(1, abs=1e-5)
+        assert np.nanmin(one.loss) < 0.5 * one.loss[0]
+    grey = ks.deblur(photos[1], "face", weights=larger, starts=1, kernel_size=3)
+    assert grey.image.shape == (16, 16, 1)
+
+
+@pytest.mark.parametrize(
+    ("size", "says"),
+    [
+        ((32, 40), "a generator makes square images"),
+        ((20, 20), "give --resize, or a photo of that size"),
+    ],
+)
+def test_a_photo_that_is_no_such_image(larger, size, says):
+    photo = np.full((*size, 3), 0.5, np.float32)
+    with pytest.raises(ks.UserError, match=says):
+        ks.deblur(photo, "face", weights=larger, starts=1, kernel_size=3)
+    if size[0] == size[1]:
+        found = ks.deblur(
+            photo, "face", weights=larger, starts=1, kernel_size=3, resize=True
+        )
+        assert found.image.shape == photo.shape

@@ -39,6 +39,9 @@ VALUES = {
     "vgg": None,
     "translator": None,
     "watch": print,
+    "starts": 2,
+    "space": None,
+    "resize": True,
 }
 LACKED = [
     (row.name, option)
@@ -86,7 +89,13 @@ def test_an_option_that_a_method_lacks_is_refused_by_name(method, option):
 
 @pytest.mark.parametrize(("method", "option"), LACKED)
 def test_the_command_line_agrees(tmp_path, method, option):
-    typed = {"saturates": "--no-saturation", "vgg": "--vgg FILE", "watch": "--trace"}
+    typed = {
+        "saturates": "--no-saturation",
+        "vgg": "--vgg FILE",
+        "space": "--space FILE",
+        "watch": "--trace",
+        "resize": "--resize",
+    }
     spelled = f"--{option.replace('_', '-')} {VALUES[option]}"
     words = typed.get(option, spelled).split()
     done = kernel_space_here(

@@ -1,5 +1,6 @@
 """A step of a generator's latents beside PyTorch."""
 
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import jax
@@ -83,7 +84,8 @@ def face(
         *now[:], value = jax.block_until_ready(program(*now, prior))
         return float(value)
 
-    said, calls, difference = [advance(), advance()], {"ours": advance}, 0.0
+    said, difference = [advance(), advance()], 0.0
+    calls: dict[str, Callable[[], object]] = {"ours": advance}
     named = {k: np.array(v) for k, v in weights.to_torch(module, variables).items()}
     kept = {k: torch.from_numpy(v) for k, v in named.items() if k[:6] != "style."}
     maps = [*theta["noise"], *theta["fixed"]]
