@@ -17,6 +17,7 @@ from kernel_space_jax.evaluation.tables import (
     as_json,
     as_markdown,
     differences,
+    grouped,
     put_section,
     tabulate,
 )
@@ -34,6 +35,25 @@ def rows(values):
         for method, images in values.items()
         for image, value in images.items()
     }
+
+
+def test_tables_of_several_runs_are_one():
+    """An image of two runs is two rows, and the runs are the groups."""
+    runs = {
+        name: tabulate(PAIRS, ("a", "b"), ("x", "y"), rows(values))
+        for name, values in {
+            "first": {"a": {"x": 30.0, "y": 31.0}, "b": {"x": 32.0, "y": 33.0}},
+            "second": {"a": {"x": 20.0, "y": 21.0}, "b": {"x": 20.0, "y": 22.0}},
+        }.items()
+    }
+    found = grouped(runs)
+    assert found.images == ("first/x", "first/y", "second/x", "second/y")
+    assert found.values("a", "PSNR") == [30.0, 31.0, 20.0, 21.0]
+    assert found.values("b", "PSNR", "second") == [20.0, 22.0]
+    (change,) = differences(found)
+    assert (change.first, change.second) == ("b", "a")
+    assert change.interval.mean == pytest.approx(1.25)
+    assert "| a | 30.50 | 20.50 |" in as_markdown(found, "two", "command")
 
 
 def test_the_interval_is_as_wide_as_theory_says():

@@ -107,7 +107,8 @@ TINY = """
 --config.steps=2 --config.evaluate_every=2 --config.log_every=2
 --config.checkpoint_every=2 --config.batch_size=2 --config.model.width=2
 --config.data.crop=32 --config.data.validation_size=2 --config.data.kernel_size=5
---translator.model.blocks=1 --cyclegan.model.blocks=1 --dualgan.model.blocks=1
+--translator.model.blocks=1 --translator.model.critic_options.layers=1
+--cyclegan.model.blocks=1 --dualgan.model.blocks=1
 --restorer.model.encoder_blocks=(1,) --restorer.model.decoder_blocks=(1,)
 """.split()
 
@@ -124,14 +125,14 @@ def photos(tmp_path_factory):
 
 @pytest.mark.slow
 def test_blur2blur_from_photos_to_tables(photos, tmp_path):
-    found = over_seeds(tmp_path, 2, CameraSets(*photos), TINY)
+    found = over_seeds(tmp_path, 1, CameraSets(*photos), TINY)
     arms = {"alone", "blurry", "translator", "adapted", "paired", "cyclegan"}
     for table in found.values():
         assert arms < set(table.methods) and table.methods[0] == "alone"
         assert not table.problems
-        assert set(table.groups.values()) == {"seed-0", "seed-1"}
-        assert len(table.values("adapted", "PSNR")) == 6
-    run = tmp_path / "seed-1"
+        assert set(table.groups.values()) == {"seed-0"}
+        assert len(table.values("adapted", "PSNR")) == 3
+    run = tmp_path / "seed-0"
     blurry, sharp = (
         {file.name for file in (run / "camera" / kind).iterdir()}
         for kind in ("blurry", "sharp")
@@ -139,7 +140,7 @@ def test_blur2blur_from_photos_to_tables(photos, tmp_path):
     assert blurry and sharp and not blurry & sharp
     assert (run / "examples.png").stat().st_size > 50_000
     said = []
-    over_seeds(tmp_path, 2, CameraSets(*photos), TINY, say=said.append)
+    over_seeds(tmp_path, 1, CameraSets(*photos), TINY, say=said.append)
     assert not any(text.startswith("step") for text in said), said
 
 
