@@ -17,6 +17,7 @@ from kernel_space_jax.cli.outputs import Overwrite, claim, pages_note, result_pa
 from kernel_space_jax.cli.progress import numbered
 from kernel_space_jax.cli.trace import Trace, trace_files
 from kernel_space_jax.deblur import Method, Option, deblur_all, methods, of_one_size
+from kernel_space_jax.deblur.options import LEAST_GAMMA, MOST_GAMMA, of_translator
 from kernel_space_jax.drawing import field_picture, grid_picture, kernel_picture
 from kernel_space_jax.files import write_whole
 from kernel_space_jax.operators import KernelField
@@ -255,7 +256,7 @@ def convert_blur(
     results = result_paths(photos, output)
     claim(results, [*photos, weight_file], overwrite=overwrite)
     network = weights.load(weight_file, role="translator")
-    methods.of_translator(network, ())
+    of_translator(network, ())
     inputs = [ks.read(photo) for photo in photos]
     options = {} if tile is None else {"tile": tile}
     for group in of_one_size([photo.pixels for photo in inputs]):
@@ -280,8 +281,8 @@ def kernels(
     gamma: Annotated[
         float,
         typer.Option(
-            min=methods.LEAST_GAMMA,
-            max=methods.MOST_GAMMA,
+            min=LEAST_GAMMA,
+            max=MOST_GAMMA,
             help="How the camera made numbers of light, light = number^gamma: give 1 "
             "for photos that were not processed for a screen.",
         ),

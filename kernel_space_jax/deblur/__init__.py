@@ -1,12 +1,14 @@
 """Photos in, sharp photos out: what `kernel-space deblur` and `kernels` call.
 
-`methods.py` is the table of the methods, and each way has its file:
+`methods.py` is the table of the methods, `options.py` has what they can be told, and
+each way has its file:
 
     automatic.py    one kernel for the photo or one for each pixel, as it has them
     uniform.py      one kernel for the whole photo, or for each tile
     field.py, per_pixel.py
                     a network says how each pixel was blurred
     by_search.py    x and k searched together, with priors
+    by_generator.py the image of a generator, and its blur, in turns
     by_network.py   a restorer network, in one pass
 
 A photo enters as a `View` (view.py), and comes back as a `Deblurred` (result.py).
