@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Makes docs/results.md again, and the report page of its runs. From the root of a
-# checkout whose data/ holds levin09, gopro, kohler, kodak24, bsds500 and gopro-frames, a
-# folder of 240 fps frames (docs/data.md).
+# checkout whose data/ holds levin09, gopro, kohler, kodak24, bsds500 and bsds500-train
+# (its test and training images) and gopro-frames, a folder of 240 fps frames
+# (docs/data.md).
 set -euo pipefail
 score() { kernel-space evaluate "$@" --table docs/results.md; }
 
@@ -101,5 +102,32 @@ python scripts/evaluate.py deblurgan --train pairs:data/gopro-scenes/train \
   --photos images:data/bsds500 --test pairs:data/gopro-scenes/test \
   --test-photos images:data/kodak24 --kohler kohler:data/kohler -o runs/deblurgan \
   --config.steps=1000 --title "DeblurGAN, small" --table docs/results.md
+# Blur of an unknown camera: each half of the training images is one camera's.
+i=0
+for file in "$PWD"/data/bsds500-train/*.jpg; do
+  if (( i++ % 2 )); then kind=camera; else kind=known; fi
+  mkdir -p "data/bsds500-halves/$kind" && ln -sf "$file" "data/bsds500-halves/$kind/"
+done
+mkdir -p data/bsds500-halves/test
+ls "$PWD"/data/bsds500/*.jpg | awk 'NR % 10 == 5' |
+  xargs -I {} ln -sf {} data/bsds500-halves/test/
+python scripts/evaluate.py blur2blur --known images:data/bsds500-halves/known \
+  --camera images:data/bsds500-halves/camera --test images:data/bsds500-halves/test \
+  --seeds 3 --config.data.kernel_size=15 '--config.data.grain=(4.0,4.0)' \
+  --restorer.steps=1000 --translator.steps=1200 --cyclegan.steps=400 \
+  --dualgan.steps=400 --adapt.steps=400 --adapt.learning_rate=1e-3 \
+  -o runs/blur2blur --title "Blur2Blur, small" --table docs/results.md
+# The same for a real clip, at another gamma, noise and size, and MAXIM.
+exposures() {
+  python scripts/prepare_exposures.py data/gopro-frames -o "data/clip/$1" \
+    --lengths 13,17 --gamma 1.8 --height 288 --noise 0.01 "${@:2}"
+}
+exposures camera --last 72 --stride 2
+exposures test --first 72 --stride 3
+python scripts/evaluate.py blur2blur --known 'pairs:data/gopro?resize=288' \
+  --camera pairs:data/clip/camera --test pairs:data/clip/test --restorer maxim \
+  --translator.steps=700 --cyclegan.steps=300 --dualgan.steps=300 \
+  --adapt.steps=80 --adapt.batch_size=1 --config.data.validation_size=4 \
+  -o runs/blur2blur-clip --title "Blur2Blur, a clip" --table docs/results.md
 kernel-space report runs/levin runs/gopro runs/kohler runs/non-blind-bsds500 runs/sweep \
   -o page --images 12
