@@ -29,15 +29,15 @@ def kl(mean: Array, sigma: Array, *, weight: float = 10.0) -> Array:
     return weight * jnp.sum(mean**2 + variance - jnp.log(1e-8 + variance) - 1.0)
 
 
-def geocross(latents: Array) -> Array:
-    """How far apart the latents of an image's layers are on their sphere.
+def geocross(w: Array) -> Array:
+    """How far apart the styles of an image's layers are, as angles.
 
     (N, L, S) -> (): sum_n of the mean over pairs of S (2 atan2(|u - v|, |u + v|))^2, by
     the number of sizes of the generator less 1 (PULSE, Menon et al. 2020).
     """
-    u, v = latents[:, :, None], latents[:, None]
+    u, v = w[:, :, None], w[:, None]
     # Finite gradients at u = v.
     norm = lambda d: jnp.sqrt(jnp.sum(jnp.square(d), -1) + 1e-9)
     angle = 2 * jnp.arctan2(norm(u - v), norm(u + v))
-    sizes = latents.shape[1] // 2
-    return latents.shape[2] * jnp.sum(jnp.mean(jnp.square(angle), (1, 2))) / (sizes - 1)
+    sizes = w.shape[1] // 2
+    return w.shape[2] * jnp.sum(jnp.mean(jnp.square(angle), (1, 2))) / (sizes - 1)

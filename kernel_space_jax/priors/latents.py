@@ -3,9 +3,9 @@
     w_l = leaky(a v_l + m),    x = (G(w_1, ..., w_L, n) + 1) / 2,  reduced
 
 v_l are latents like draws of N(0, I), so they lie on a sphere, each layer's on its own.
-leaky(t) = max(t, t / 5), and m and a are fitted so that such w are like styles of
-the generator: PULSE (Menon et al., CVPR 2020). The first maps of noise are searched
-too.
+leaky(t) = max(t, t / 5); m and a are fitted so that such w are like styles of the
+generator. Geocross keeps the w of an image near each other, and the first maps of noise
+are searched too: PULSE (Menon et al., CVPR 2020), as Tran et al. use it.
 """
 
 from typing import Any
@@ -56,14 +56,18 @@ class Latents:
         }
 
     def apply(self, theta: dict[str, Any], key: Array | None = None) -> Array:
-        w = nn.leaky_relu(theta["latents"] * self.deviation + self.mean, SLOPE)
+        w = self._styles(theta)
         fixed = lax.stop_gradient(theta["fixed"])
         image = self.module.apply(self.variables, w, *theta["noise"], *fixed)
         assert isinstance(image, Array)
         return reduce((image + 1) / 2, self.factor)
 
     def penalty(self, theta: dict[str, Any]) -> Array:
-        return GEOCROSS * geocross(theta["latents"])
+        return GEOCROSS * geocross(self._styles(theta))
+
+    def _styles(self, theta: dict[str, Any]) -> Array:
+        """w of all layers, (1, L, S)."""
+        return nn.leaky_relu(theta["latents"] * self.deviation + self.mean, SLOPE)
 
 
 def latents(generator: Weights, *, factor: int = 1) -> Latents:

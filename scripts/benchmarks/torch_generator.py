@@ -146,7 +146,7 @@ class LatentStep:
         self.optimiser.zero_grad()
         w = F.leaky_relu(self.latents * self.deviation + self.mean, 0.2)
         x = (self.generator(w, self.noise) + 1) / 2
-        loss = 100 * F.mse_loss(x, self.y) + 0.1 * self._geocross()
+        loss = 100 * F.mse_loss(x, self.y) + 0.1 * self._geocross(w)
         loss.backward()
         self.optimiser.step()
         with torch.no_grad():
@@ -154,12 +154,13 @@ class LatentStep:
                 p.mul_(radius / self._norm(p))
         return loss.detach()
 
-    def _geocross(self) -> Tensor:
-        u, v = self.latents[:, :, None], self.latents[:, None]
+    @staticmethod
+    def _geocross(w: Tensor) -> Tensor:
+        u, v = w[:, :, None], w[:, None]
         near = ((u - v).square().sum(-1) + 1e-9).sqrt()
         far = ((u + v).square().sum(-1) + 1e-9).sqrt()
         angle = 2 * torch.atan2(near, far)
-        layers, size = self.latents.shape[1:]
+        layers, size = w.shape[1:]
         return size * angle.square().mean((1, 2)).sum() / (layers // 2 - 1)
 
     @staticmethod

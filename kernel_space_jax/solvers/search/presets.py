@@ -127,7 +127,9 @@ def generator(
         return Search(blur, prior, kernel, goal, rate_k=Rate(2e-2), **turns)
     blur, code = _learned(space, shape, find_preset(preset))
     goal = objective(Phase(square=100.0, code=1e-4))
-    return Search(blur, prior, code, goal, rate_k=Rate(), **turns)
+    return Search(
+        blur, prior, code, goal, rate_k=step_decay(plan.rounds * plan.k), **turns
+    )
 
 
 def self_deblur(shape: tuple[int, ...], size: int, preset: Preset) -> Search:
