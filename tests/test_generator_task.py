@@ -34,6 +34,7 @@ def config(tmp_path):
     return config
 
 
+@pytest.mark.slow
 def test_it_learns_the_colour_of_its_images(config, tmp_path):
     train(config, tmp_path / "run", say=lambda text: None)
     file = tmp_path / "generator.safetensors"

@@ -31,6 +31,7 @@ from kernel_space_jax.evaluation.protocol import Restored
 from kernel_space_jax.evaluation.protocols.common import truth
 from kernel_space_jax.images import match_channels
 from kernel_space_jax.metrics import best_shift, psnr
+from kernel_space_jax.models.generators import StyleGAN2
 from kernel_space_jax.models.kernel_space import KernelSpace
 from kernel_space_jax.models.restorers import check_restorer
 from kernel_space_jax.operators import Learned, uniform
@@ -303,7 +304,8 @@ def from_weights(path: Path) -> Method:
     """The method in a weight file: a restorer, (N, H, W, 3) to the same, or a space.
 
     A kernel space moves blur, which levin-transfer, half-transfer and reconstruction
-    ask for; a mender, a judge or a two-headed network finds blur, as in `basis`.
+    ask for; a mender, a judge or a two-headed network finds blur, as in `basis`; and a
+    generator is the prior of `face`.
     """
     network = weights.load(path, role="")
     module, variables = network
@@ -313,6 +315,8 @@ def from_weights(path: Path) -> Method:
         restore = partial(_moved_blur, network)
     elif isinstance(module, FINDERS):
         restore = partial(deblurred, "basis", network=network)
+    elif isinstance(module, StyleGAN2):
+        restore = partial(deblurred, "face", network=network)
     else:
         check_restorer(path, *network)
         restore = partial(_in_one_pass, network)

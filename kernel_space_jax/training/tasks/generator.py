@@ -26,7 +26,7 @@ from kernel_space_jax.losses import (
     real_gradient_penalty,
 )
 from kernel_space_jax.models.critics import critic as critic_of
-from kernel_space_jax.models.generators import GENERATORS, StyleGAN2
+from kernel_space_jax.models.generators import GENERATORS, StyleGAN2, draw
 from kernel_space_jax.models.restorers.face import SIGNED
 from kernel_space_jax.training.networks import Critic, Learner, keywords, made
 from kernel_space_jax.training.players import Descent, Params, Player, Statistics
@@ -105,27 +105,7 @@ class Generator(Learner):
 
     def drawn(self, params: Params, keys: Array, mixed: float = 0.0) -> Array:
         """Images (N, R, R, 3) in [-1, 1], one a key."""
-        maps = self.module.noise_shapes()
-
-        def draws(key: Array) -> tuple[Array, Array, list[Array]]:
-            of_z, of_cut, *of_maps = jax.random.split(key, 2 + len(maps))
-            z = jax.random.normal(of_z, (2, self.module.style))
-            layers = self.module.layers
-            chance, place = jax.random.uniform(of_cut, (2,))
-            cut = jnp.where(chance < mixed, 1 + place * (layers - 1), layers)
-            noise = [
-                jax.random.normal(of_map, shape[1:])
-                for of_map, shape in zip(of_maps, maps, strict=True)
-            ]
-            return z, jnp.arange(layers) < cut.astype(jnp.int32), noise
-
-        z, first, noise = jax.vmap(draws)(keys)
-        apply = partial(self.module.apply, {"params": params})
-        w: Any = apply(z, method="mapped")
-        w = jnp.where(first[..., None], w[:, :1], w[:, 1:])
-        image = apply(w, *noise)
-        assert isinstance(image, Array)
-        return image
+        return draw(self.module, {"params": params}, keys, mixed)
 
 
 @dataclass(frozen=True)
