@@ -23,6 +23,7 @@ def get_config() -> Config:
     config.model.critic_options.layers = 3
     config.model.penalty_weight = 1.0
     config.data.crop = 64
+    config.data.augment = "mirror"
     config.data.blur = "none"
     config.data.validation_size = 16
     config.batch_size = 8

@@ -124,7 +124,7 @@ def test_show_draws_what_a_run_sees(tmp_path):
     write(root / "sharp/im1_ker1.png", x[2:-2, 2:-2].astype(np.uint8))
     write(root / "blurry/im1_ker1.png", np.rint(255 * y).astype(np.uint8))
     source = open_source(f"levin:{root}")
-    shown = examples(source, count=12, crop=32, augment=True, seed=0)
+    shown = examples(source, count=12, crop=32, augment="turn", seed=0)
     assert len({example.kernel.tobytes() for example in shown}) > 4
     for example in shown:
         again = convolve(example.parts["sharp"][None], example.kernel, border="valid")

@@ -61,10 +61,19 @@ def test_crops_are_aligned_and_lie_in_all_eight_ways(two):
 
 
 def test_without_augmentation_pictures_stay_upright(two):
-    for batch in take(3, two[0], augment=False):
+    for batch in take(3, two[0], augment="none"):
         row, column = (255 * batch["sharp"][..., i] for i in (1, 2))
         np.testing.assert_allclose(np.diff(row, axis=1), 1, atol=1e-4)
         np.testing.assert_allclose(np.diff(column, axis=2), 1, atol=1e-4)
+
+
+def test_what_has_an_up_is_mirrored_and_never_turned(two):
+    flips = set()
+    for batch in take(6, two[0], augment="mirror"):
+        row, column = (255 * batch["sharp"][..., i] for i in (1, 2))
+        np.testing.assert_allclose(np.diff(row, axis=1), 1, atol=1e-4)
+        flips |= set(np.rint(np.diff(column, axis=2)).ravel().astype(int))
+    assert flips == {-1, 1}
 
 
 def test_every_epoch_sees_every_record_once_in_another_order_and_crop(two):
@@ -163,7 +172,7 @@ def test_single_pictures_make_batches_of_one_part(tmp_path):
 
 def test_small_pictures_are_mirrored_out(tmp_path):
     write(tmp_path / "a.png", picture(0))
-    (batch,) = take(1, f"images:{tmp_path}", crop=40, augment=False)
+    (batch,) = take(1, f"images:{tmp_path}", crop=40, augment="none")
     top, left = (40 - 24) // 2, (40 - 30) // 2
     middle = batch["sharp"][0, top : top + 24, left : left + 30]
     np.testing.assert_array_equal(middle, open_source(f"images:{tmp_path}")[0].sharp)
@@ -173,9 +182,9 @@ def test_small_pictures_are_mirrored_out(tmp_path):
 def test_sixteen_bits(tmp_path):
     deep = np.random.default_rng(0).integers(0, 65536, (CROP, CROP, 3), np.uint16)
     write(tmp_path / "a.png", deep)
-    (sixteen,) = take(1, f"images:{tmp_path}", bits=16, augment=False)
+    (sixteen,) = take(1, f"images:{tmp_path}", bits=16, augment="none")
     np.testing.assert_array_equal(sixteen["sharp"][0], deep / np.float32(65535))
-    (eight,) = take(1, f"images:{tmp_path}", augment=False)
+    (eight,) = take(1, f"images:{tmp_path}", augment="none")
     error = np.abs(eight["sharp"] - sixteen["sharp"]).max()
     assert 0 < error <= 0.5001 / 255
 

@@ -14,6 +14,7 @@ from kernel_space_jax.cli.outputs import Overwrite, claim, claim_folder, folder_
 from kernel_space_jax.cli.progress import Bar
 from kernel_space_jax.datasets import open_source
 from kernel_space_jax.datasets.check import check as check_source
+from kernel_space_jax.datasets.crops import Augment
 from kernel_space_jax.datasets.source import FolderSource
 
 data = typer.Typer(help="Look at data sets, and prepare them.", no_args_is_help=True)
@@ -159,6 +160,7 @@ def show(
     images.check_suffix(output)
     claim([output], [folder_of(spec)], overwrite=overwrite)
     source = open_source(spec)
-    shown = examples(source, count=count, crop=crop, augment=augment, seed=seed)
+    ways: Augment = "turn" if augment else "none"
+    shown = examples(source, count=count, crop=crop, augment=ways, seed=seed)
     ks.write(output, ks.Photo(sheet(shown)))
     out.print(escape(str(output)))

@@ -1,10 +1,13 @@
 """Random crops, flips and quarter turns: drawn first, cut from the pictures later."""
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
 from kernel_space_jax.datasets.source import Part, Source
+
+# How pictures may lie: in any of eight ways, mirrored or not, or as they are.
+Augment = Literal["turn", "mirror", "none"]
 
 
 class Draw(NamedTuple):
@@ -22,10 +25,11 @@ class Draw(NamedTuple):
     turns: int
 
 
-def draw(rng: np.random.Generator, source: int, index: int, augment: bool) -> Draw:
-    """A random crop, and a random one of the eight ways a picture can lie."""
+def draw(rng: np.random.Generator, source: int, index: int, augment: Augment) -> Draw:
+    """A random crop, and a random one of the ways in which a picture may lie."""
     row, column = rng.random(2)
-    flip, turns = rng.integers(0, (2, 4)) if augment else (0, 0)
+    ways = {"turn": (2, 4), "mirror": (2, 1)}
+    flip, turns = rng.integers(0, ways[augment]) if augment in ways else (0, 0)
     return Draw(source, index, float(row), float(column), bool(flip), int(turns))
 
 

@@ -18,6 +18,7 @@ import jax
 import numpy as np
 
 from kernel_space_jax.datasets import grain_backend
+from kernel_space_jax.datasets.crops import Augment
 from kernel_space_jax.datasets.plan import Mixture, make_plan
 from kernel_space_jax.errors import UserError
 
@@ -31,7 +32,7 @@ def batches(
     *,
     batch_size: int,
     crop: int = 256,
-    augment: bool = True,
+    augment: Augment = "turn",
     unpaired: Mapping[str, Mixture] | None = None,
     seed: int = 0,
     bits: int = 8,
@@ -48,7 +49,7 @@ def batches(
         weights every record is as likely as any other.
       batch_size: examples of this process.
       crop: pixels a side; smaller pictures are mirrored out to it.
-      augment: flips and quarter turns.
+      augment: "turn" for flips and quarter turns, "mirror" for flips, or "none".
       unpaired: more keys of the batch, each with a mixture of its own of single
         pictures, drawn apart: {"unknown": "blur2blur:/b?part=A"}.
       seed: the same seed, the same batches.

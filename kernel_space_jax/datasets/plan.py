@@ -8,7 +8,7 @@ from typing import NamedTuple
 import grain
 import numpy as np
 
-from kernel_space_jax.datasets.crops import Draw, draw
+from kernel_space_jax.datasets.crops import Augment, Draw, draw
 from kernel_space_jax.datasets.source import Part, Source
 from kernel_space_jax.datasets.spec import open_source
 from kernel_space_jax.errors import UserError
@@ -46,7 +46,7 @@ def make_plan(
     *,
     batch_size: int,
     crop: int,
-    augment: bool,
+    augment: Augment,
     bits: int,
     seed: int,
     process: tuple[int, int],
@@ -134,7 +134,7 @@ def _order(count: int, seed: int, epoch: int) -> np.ndarray:
 class _Draw(grain.transforms.RandomMap):
     """An index of source number `source` becomes a `Draw`."""
 
-    def __init__(self, source: int, augment: bool):
+    def __init__(self, source: int, augment: Augment):
         self.source, self.augment = source, augment
 
     def random_map(self, element: int, rng: np.random.Generator) -> Draw:
@@ -142,7 +142,7 @@ class _Draw(grain.transforms.RandomMap):
 
 
 def _draws(
-    sources: Sequence[Source], weights: list[float], seed: list[int], augment: bool
+    sources: Sequence[Source], weights: list[float], seed: list[int], augment: Augment
 ) -> grain.MapDataset:
     """Endless draws from a mixture, every source shuffled anew at each epoch."""
     parts = []

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kernel_space_jax.datasets.crops import read_crop, turn
+from kernel_space_jax.datasets.crops import Augment, read_crop, turn
 from kernel_space_jax.datasets.plan import make_plan
 from kernel_space_jax.datasets.source import Part, Source, as_colour
 from kernel_space_jax.drawing import kernel_picture
@@ -20,7 +20,7 @@ class Example(NamedTuple):
 
 
 def examples(
-    source: Source, *, count: int, crop: int, augment: bool, seed: int
+    source: Source, *, count: int, crop: int, augment: Augment, seed: int
 ) -> list[Example]:
     """The first `count` examples of a run, as `pipeline.batches` gives them."""
     plan = make_plan(

@@ -5,11 +5,12 @@ is checked where its optimiser is made (optimisers.py).
 """
 
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, get_args
 
 import jax
 from ml_collections import ConfigDict
 
+from kernel_space_jax.datasets.crops import Augment
 from kernel_space_jax.errors import UserError
 from kernel_space_jax.training.config import defaults_like
 from kernel_space_jax.training.data import PIPELINES, streams
@@ -65,6 +66,7 @@ def _check_data(data: Config, where: str) -> None:
         if not 0 <= data[name] <= 1:
             raise UserError(f"{where}.{name}={data[name]} must be from 0 to 1")
     _one_of(f"{where}.pipeline", data.pipeline, PIPELINES)
+    _one_of(f"{where}.augment", data.augment, get_args(Augment))
     _one_of(f"{where}.blur", data.blur, tuple(BLURS))
     if data.blur != "none" and (data.kernel_size < 3 or data.kernel_size % 2 == 0):
         raise UserError(

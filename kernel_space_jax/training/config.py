@@ -77,6 +77,9 @@ def defaults(task: str, **options: Any) -> Config:
     config.data.validation = "synthetic"
     config.data.validation_size = 16
     config.data.crop = 256
+    # Crops are mirrored and turned by quarters: "turn"; "mirror" is for images that
+    # have an up, such as faces; or "none".
+    config.data.augment = "turn"
     config.data.pipeline = "grain"  # or "tf"
     config.data.workers = 0  # processes that read; 0: threads of this one
     config.data.leaves = 0.0  # the part of sharp images that dead leaves stand in for

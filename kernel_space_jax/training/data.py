@@ -119,6 +119,7 @@ def _open_stream(data: Config, batch_size: int, seed: int) -> Feed:
             batch_size=batch_size // jax.process_count(),
             crop=_read_crop(data, specs[0], data.fresh),
             seed=seed,
+            augment=data.augment,
             workers=data.workers,
             backend=data.pipeline,
         )
