@@ -135,7 +135,8 @@ class _Draw(grain.transforms.RandomMap):
     """An index of source number `source` becomes a `Draw`."""
 
     def __init__(self, source: int, augment: Augment):
-        self.source, self.augment = source, augment
+        self.source: int = source
+        self.augment: Augment = augment
 
     def random_map(self, element: int, rng: np.random.Generator) -> Draw:
         return draw(rng, self.source, element, self.augment)
