@@ -23,6 +23,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from kernel_space_jax import images, weights
 from kernel_space_jax.datasets import open_source
 from kernel_space_jax.errors import UserError, unknown
@@ -139,7 +141,7 @@ def blur2blur(
         say(f"scoring on the {name} blur")
         settings = Settings(spec, PAIRS.name)
         tables[name] = evaluate(run / f"scores-{name}", settings, methods)
-    _draw(run, here)
+    draw_examples(run / "examples.png", run, here.unknown)
     return tables
 
 
@@ -196,27 +198,33 @@ def _unpaired(here: Cameras) -> dict[str, Any]:
     }
 
 
-def _draw(run: Path, here: Cameras) -> None:
-    """examples.png: unknown blur, converted, deblurred both ways, truth."""
-    from kernel_space_jax.deblur import convert_blur
+def draw_examples(picture: Path, run: Path, unknown: str) -> None:
+    """Some pairs of a spec: unknown blur, converted, deblurred both ways, truth."""
+    from kernel_space_jax.deblur import convert_blur, deblur
 
-    source, kept = open_source(here.unknown), run / "scores-unknown" / "images"
-    pictures, captions = [], []
+    translator, alone, adapted = (
+        weights.load(run / f"{arm}.safetensors", role="translator" if first else "")
+        for first, arm in ((True, "translator"), (False, "alone"), (False, "adapted"))
+    )
+    source, pictures, captions = open_source(unknown), [], []
     for number in range(min(EXAMPLES, len(source))):
         record = source[number]
+        assert record.blurry is not None and record.sharp is not None
 
-        def made(arm: str, name: str = f"{record.name}.png") -> Any:
-            return images.read(kept / arm / name).pixels
+        def restored(y: np.ndarray, network: weights.Weights) -> np.ndarray:
+            method = weights.network_name(network.module)
+            return deblur(y, method, weights=network).image
 
+        converted = convert_blur(record.blurry, translator)
         shown = {
             "unknown blur": record.blurry,
-            "converted": convert_blur(record.blurry, run / "translator.safetensors"),
-            "restorer alone": made("alone"),
-            "converted, then restored": made("translator"),
-            "adapted restorer": made("adapted"),
+            "converted": converted,
+            "restorer alone": restored(record.blurry, alone),
+            "converted, then restored": restored(converted, alone),
+            "adapted restorer": restored(record.blurry, adapted),
             "truth": record.sharp,
         }
         pictures += shown.values()
         captions += shown
     sheet = contact_sheet(pictures, captions, columns=6)
-    images.write(run / "examples.png", images.Photo(sheet))
+    images.write(picture, images.Photo(sheet))

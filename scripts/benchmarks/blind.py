@@ -122,7 +122,9 @@ def _state(search: Search, theta: dict[str, Any], count: int) -> State:
 def _advance(shared: tuple[Search, Array], y: Array, key: Array, state: State) -> State:
     """A piece of the search, as `deblur` runs it."""
     search, until = shared
-    return blind_search.advance(search, y, key, state, until)
+    found = blind_search.advance(search, y, key, state, until)
+    assert isinstance(found, State)
+    return found
 
 
 def counts_of(text: str) -> list[int]:
