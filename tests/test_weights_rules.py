@@ -42,6 +42,7 @@ SMALL = {
     "patchgan_double_scale": {"width": 4, "layers": 2, "full_layers": 3,
                               "norm": "batch"},
     "patchgan_multi_scale": {"width": 4, "tail_width": 8},
+    "stylegan2": {"widths": (4, 5, 6), "style": 7, "mapping": 2},
 }  # fmt: skip
 INPUTS = {
     "kernel_space": [(1, 256, 256, 3)] * 2,
@@ -49,6 +50,7 @@ INPUTS = {
     "lpips": [(1, 64, 64, 3)] * 2,
     "kernel_prior": [(1, 64, 64, 5)],
     "image_prior": [(1, 64, 64, 6)],
+    "stylegan2": [(1, 6, 7), *[(1, n, n, 1) for n in (4, 8, 8, 16, 16)]],
 }
 
 
