@@ -1,6 +1,6 @@
 """Draws what a run of `blur2blur` makes of photos: the picture of docs/protocols.
 
-    python scripts/draw_blur2blur.py runs/blur2blur/seed-0 images:demo/sharp \\
+    python scripts/draw_blur2blur.py runs/blur2blur/seed-0 images:photos \\
         -o docs/pictures/blur2blur.jpg --kernel-size 15 --grain 4
 
 The photos are blurred as the unknown camera of the run blurs: give what the run had.
