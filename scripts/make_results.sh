@@ -117,17 +117,5 @@ python scripts/evaluate.py blur2blur --known images:data/bsds500-halves/known \
   --restorer.steps=1000 --translator.steps=1200 --cyclegan.steps=400 \
   --dualgan.steps=400 --adapt.steps=400 --adapt.learning_rate=1e-3 \
   -o runs/blur2blur --title "Blur2Blur, small" --table docs/results.md
-# The same for a real clip, at another gamma, noise and size, and MAXIM.
-exposures() {
-  python scripts/prepare_exposures.py data/gopro-frames -o "data/clip/$1" \
-    --lengths 13,17 --gamma 1.8 --height 288 --noise 0.01 "${@:2}"
-}
-exposures camera --last 72 --stride 2
-exposures test --first 72 --stride 3
-python scripts/evaluate.py blur2blur --known 'pairs:data/gopro?resize=288' \
-  --camera pairs:data/clip/camera --test pairs:data/clip/test --restorer maxim \
-  --translator.steps=700 --cyclegan.steps=300 --dualgan.steps=300 \
-  --adapt.steps=80 --adapt.batch_size=1 --config.data.validation_size=4 \
-  -o runs/blur2blur-clip --title "Blur2Blur, a clip" --table docs/results.md
 kernel-space report runs/levin runs/gopro runs/kohler runs/non-blind-bsds500 runs/sweep \
   -o page --images 12

@@ -1,15 +1,18 @@
 """Experiments from photos to scores, by networks of two features."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from evaluation_data import picture, write
 
+from kernel_space_jax import weights
 from kernel_space_jax.errors import UserError
 from kernel_space_jax.experiments import deblurgan as experiment
 from kernel_space_jax.experiments.blur2blur import _words, blur2blur, over_seeds
 from kernel_space_jax.experiments.cameras import Sets as CameraSets
 from kernel_space_jax.experiments.deblurgan import Sets, deblurgan, recipe
+from kernel_space_jax.models.restorers.compact import Compact
 from kernel_space_jax.training.data import open_feed
 from kernel_space_jax.training.preparation import preparations
 
@@ -154,6 +157,18 @@ def test_words_reach_their_config():
         _words("adapt", ["--adapd.steps=2"])
     with pytest.raises(UserError, match="write --config"):
         _words("adapt", ["--config steps=2"])
+
+
+def test_words_that_do_not_apply_are_refused(photos, tmp_path):
+    sets = CameraSets(*photos)
+    with pytest.raises(UserError, match="say with --seeds how many"):
+        over_seeds(tmp_path, 1, sets, ["--config.seed=3"])
+    module = Compact(width=4, scales=1, blocks=1)
+    variables = module.init(KEYS[0], jnp.zeros((1, 64, 64, 3)))
+    file = tmp_path / "restorer.safetensors"
+    weights.write(file, module, variables, origin="a test", licence="CC0-1.0")
+    with pytest.raises(UserError, match="steps=2 does not apply"):
+        blur2blur(tmp_path, sets, ["--restorer.steps=2"], restorer=str(file))
 
 
 def test_cameras_share_no_scene(photos, tmp_path):

@@ -12,7 +12,6 @@ RUN/pairs/   the new pairs, as `pairs:` reads them
 RUN/...      the training (arms.py)
 """
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,6 +29,7 @@ from kernel_space_jax.experiments.arms import Say, prepared, trained
 from kernel_space_jax.operators import Basis, Camera, KernelField
 from kernel_space_jax.operators.camera import GAMMA
 from kernel_space_jax.solvers.per_pixel.found import decided, likeliest
+from kernel_space_jax.tell import Tell, silent
 from kernel_space_jax.training.data import SYNTHETIC
 from kernel_space_jax.training.task import Config
 from kernel_space_jax.weights import Weights
@@ -43,8 +43,6 @@ LEVELS = 12
 MEDIAN = 0.6745
 
 PARTS = ("sharp", "blurry")
-
-Tell = Callable[[int, int], None]
 
 
 class Noise(NamedTuple):
@@ -123,7 +121,7 @@ def camera_pairs(
     count: int,
     *,
     seed: int = 0,
-    tell: Tell = lambda done, total: None,
+    tell: Tell = silent,
 ) -> None:
     """Writes pairs (x_j, y_j) into a folder; a call that was stopped goes on."""
     donors = np.random.default_rng(seed).integers(len(blurry), size=count)
@@ -160,7 +158,7 @@ def adapt(
     *,
     pairs: int,
     say: Say = lambda text: None,
-    tell: Tell = lambda done, total: None,
+    tell: Tell = silent,
 ) -> Path:
     """R adapted to the camera: its weight file, RUN/adapted.safetensors.
 

@@ -76,6 +76,7 @@ def blur2blur(
     check_sets(sets)
     if restorer:
         check_restorer(restorer, *weights.load(restorer, role=""))
+        _check_unused(words)
     given = {name: _words(name, words) for name in CONFIGS}
     if are_pairs(sets.known) and not restorer:
         raise UserError(
@@ -122,8 +123,9 @@ def blur2blur(
     finder, count = weights.load(FINDER), PAIRS_EACH * len(sharp)
     files["adapted"] = adapt(run, blurry, sharp, finder, config, pairs=count, say=say)
     config.data.train = (here.sharp,)
-    for config.data.blur in DEGRADED:
-        files[config.data.blur] = trained(run, config.data.blur, config, say)
+    for arm in DEGRADED:
+        config.data.blur = arm
+        files[arm] = trained(run, arm, config, say)
     config.data.blur = "none"
     config.data.train = (prepared(run, "camera", open_source(here.pairs)),)
     files["paired"] = trained(run, "paired", config, say)
@@ -155,6 +157,8 @@ def over_seeds(
     say: Say = lambda text: None,
 ) -> dict[str, Table]:
     """The tables of RUN/seed-0/, RUN/seed-1/, ... in one, a group each."""
+    if any(word.startswith("--config.seed=") for word in words):
+        raise UserError("the seeds are 0, 1, ...; say with --seeds how many")
     found = {}
     for seed in range(seeds):
         word = f"--config.seed={seed}"
@@ -166,6 +170,15 @@ def over_seeds(
         name: grouped({seed: tables[name] for seed, tables in found.items()})
         for name in names
     }
+
+
+def _check_unused(words: Sequence[str]) -> None:
+    """A `UserError` if a word is for the training of an R that is given."""
+    for word in words:
+        if re.match(r"--restorer\.(?!data\.)", word):
+            raise UserError(
+                f"{word} does not apply: the restorer is given; leave it out"
+            )
 
 
 def _words(name: str, words: Sequence[str]) -> list[str]:

@@ -64,9 +64,9 @@ def cameras(run: Path, sets: Sets, config: Config) -> Cameras:
     if not are_pairs(sets.camera):
         pairs = render(run / "camera" / "pairs", sets.camera, "scene", config)
         # A camera's sharp photos have its noise too.
-        config = config.copy_and_resolve_references().unlock()
-        config.data.still = 1.0
-        still = render(run / "camera" / "still", sets.camera, "scene", config)
+        at_rest = config.copy_and_resolve_references().unlock()
+        at_rest.data.still = 1.0
+        still = render(run / "camera" / "still", sets.camera, "scene", at_rest)
     if not are_pairs(sets.known):
         photos = sets.test if not are_pairs(sets.test) else _keep(unknown, "sharp")
         known = render(run / "known", photos, "shake", config)
