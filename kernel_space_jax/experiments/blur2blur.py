@@ -176,9 +176,7 @@ def _check_unused(words: Sequence[str]) -> None:
     """A `UserError` if a word is for the training of an R that is given."""
     for word in words:
         if re.match(r"--restorer\.(?!data\.)", word):
-            raise UserError(
-                f"{word} does not apply: the restorer is given; leave it out"
-            )
+            raise UserError(f"{word} does not apply to a restorer that is given")
 
 
 def _words(name: str, words: Sequence[str]) -> list[str]:

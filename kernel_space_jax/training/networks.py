@@ -66,24 +66,29 @@ def made(
     return module
 
 
-def options_of_two(network: str, critic: str, settings: Mapping[str, Any]) -> Config:
-    """A restorer's and a critic's names and keywords, and a task's own settings."""
+def options_of_two(
+    network: str, critic: str, settings: Mapping[str, Any], make: Make = restorer_of
+) -> Config:
+    """A network's and a critic's names and keywords, and a task's own settings.
+
+    The network is one that `make` knows, by default a restorer.
+    """
     model: Config = ConfigDict()
     model.network = network
     model.critic = critic
     model.critic_options = keywords(critic_of(critic))
     model.update(settings)
-    model.update(keywords(restorer_of(network)))
+    model.update(keywords(make(network)))
     return model
 
 
 def made_two(
-    config: Config, settings: Mapping[str, Any]
+    config: Config, settings: Mapping[str, Any], make: Make = restorer_of
 ) -> tuple[nn.Module, nn.Module]:
-    """The restorer and the critic of a config with `options_of_two`."""
+    """The network and the critic of a config with `options_of_two`."""
     named = {"network", "critic", "critic_options", *settings}
     own = {name: value for name, value in config.model.items() if name not in named}
-    module = made(config, restorer_of, "network", own)
+    module = made(config, make, "network", own)
     return module, made(config, critic_of, "critic", config.model.critic_options)
 
 

@@ -16,7 +16,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax import Array
-from ml_collections import ConfigDict
 
 from kernel_space_jax.errors import UserError, unknown
 from kernel_space_jax.losses import (
@@ -25,10 +24,14 @@ from kernel_space_jax.losses import (
     over_answers,
     real_gradient_penalty,
 )
-from kernel_space_jax.models.critics import critic as critic_of
 from kernel_space_jax.models.generators import GENERATORS, StyleGAN2, draw
 from kernel_space_jax.models.restorers.face import SIGNED
-from kernel_space_jax.training.networks import Critic, Learner, keywords, made
+from kernel_space_jax.training.networks import (
+    Critic,
+    Learner,
+    made_two,
+    options_of_two,
+)
 from kernel_space_jax.training.players import Descent, Params, Player, Statistics
 from kernel_space_jax.training.task import (
     Batch,
@@ -53,29 +56,20 @@ SETTINGS = {
 
 def options(network: str = "stylegan2", critic: str = "patchgan") -> Config:
     """Both players, and how they play."""
-    model: Config = ConfigDict()
-    model.network = network
-    model.critic = critic
-    model.critic_options = keywords(critic_of(critic))
-    model.update(SETTINGS)
-    model.update(keywords(_generator(network)))
-    return model
+    return options_of_two(network, critic, SETTINGS, _generator)
 
 
 def build(config: Config, descents: dict[str, Descent]) -> "GeneratorTask":
     model = config.model
     if model.adversarial not in ADVERSARIAL:
         raise unknown("adversarial loss", model.adversarial, ADVERSARIAL)
-    named = {"network", "critic", "critic_options", *SETTINGS}
-    own = {name: value for name, value in model.items() if name not in named}
-    module = made(config, _generator, "network", own)
+    module, judge = made_two(config, SETTINGS, _generator)
     assert isinstance(module, StyleGAN2)
     if config.data.crop != module.size:
         raise UserError(
             f"the generator makes images of {module.size}x{module.size}; set "
             f"config.data.crop={module.size}, or fewer or more config.model.widths"
         )
-    judge = made(config, critic_of, "critic", model.critic_options)
     axis = descents[GENERATOR].axis
     return GeneratorTask(
         Generator(module, axis),
