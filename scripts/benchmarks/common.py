@@ -157,3 +157,32 @@ class Report:
             command = shlex.join(["python", "scripts/benchmark.py", *words])
             text = "\n".join([f"## {self.title}", "", f"    {command} --write", ""])
             put_section(PAGE, self.title, "\n".join([text, *self.lines]) + "\n")
+
+
+def race_step(
+    say: Report,
+    calls: dict[str, Call],
+    rounds: int,
+    *,
+    seconds: float,
+    gigabytes: float,
+    difference: float,
+) -> dict[str, Any]:
+    """Times a step, ours first, and says what it took; the figures.
+
+    `seconds` are those of ours in compilation, `difference` is that of the losses.
+    """
+    ms = race(calls, rounds)
+    ratio = min(list(ms.values())[1:]) / ms["ours"]
+    say(f"| {' | '.join(ms)} | best torch / ours | compilation, s | memory, GB |")
+    say("|---:" * (len(ms) + 3) + "|")
+    cells = [f"{value:.0f}" for value in ms.values()]
+    cells += [f"{ratio:.2f}", f"{seconds:.1f}", f"{gigabytes:.2f}"]
+    say(f"| {' | '.join(cells)} |\n\nThe losses differ by {difference:.1e}.")
+    return {
+        "ms": ms,
+        "ratio": ratio,
+        "compile_s": seconds,
+        "program_gb": gigabytes,
+        "difference": difference,
+    }

@@ -17,7 +17,7 @@ from benchmarks.common import (
     machine,
     program_gigabytes,
     pytorch,
-    race,
+    race_step,
     refuse,
     theirs,
 )
@@ -112,19 +112,12 @@ def face(
         calls[f"torch {layout}"] = theirs(run)
     if not difference < ALLOWED:
         refuse(f"the losses differ by {difference:.1e}: nothing to time")
-    ms = race(calls, rounds)
-    ratio = min(list(ms.values())[1:]) / ms["ours"]
-    say(f"| {' | '.join(ms)} | best torch / ours | compilation, s | memory, GB |")
-    say("|---:" * (len(ms) + 3) + "|")
-    cells = [f"{value:.0f}" for value in ms.values()]
-    cells += [f"{ratio:.2f}", f"{seconds:.1f}", f"{memory:.2f}"]
-    say(f"| {' | '.join(cells)} |\n\nThe losses differ by {difference:.1e}.")
-    figures = {
-        "machine": device,
-        "ms": ms,
-        "ratio": ratio,
-        "compile_s": seconds,
-        "program_gb": memory,
-        "difference": difference,
-    }
-    say.close(figures, json_file, write)
+    figures = race_step(
+        say,
+        calls,
+        rounds,
+        seconds=seconds,
+        gigabytes=memory,
+        difference=difference,
+    )
+    say.close({"machine": device} | figures, json_file, write)
