@@ -16,7 +16,7 @@ import typer
 
 import kernel_space_jax as ks
 from kernel_space_jax import weights
-from kernel_space_jax.models.generators import StyleGAN2, draw
+from kernel_space_jax.models.generators import Generator, draw
 from kernel_space_jax.synthesis import blur_uniform, shake_kernel
 
 
@@ -31,7 +31,7 @@ def main(
     seed: Annotated[int, typer.Option(min=0, help="Other images.")] = 0,
 ) -> None:
     module, variables = weights.load(generator)
-    if not isinstance(module, StyleGAN2):
+    if not isinstance(module, Generator):
         kind = type(module).__name__
         raise ks.UserError(f"{generator} holds a {kind}; give a generator")
 

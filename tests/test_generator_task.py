@@ -44,7 +44,9 @@ def test_it_learns_the_colour_of_its_images(config, tmp_path):
     z = jax.random.normal(jax.random.key(0), (16, 8))
     w = module.apply(variables, z, method="mapped")
     noise = [jnp.zeros(shape) for shape in module.noise_shapes()]
-    images = module.apply(variables, jnp.repeat(w[:, None], module.layers, 1), *noise)
+    images = module.apply(
+        variables, jnp.repeat(w[:, None], module.latents[0], 1), *noise
+    )
     colour = ((images + 1) / 2).mean((0, 1, 2)) * 255
     np.testing.assert_allclose(colour, COLOUR, atol=25)
 

@@ -1,5 +1,6 @@
 """A generator's latents as the prior of a search: x and h found in turns."""
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,11 +10,11 @@ import pytest
 import kernel_space_jax as ks
 from kernel_space_jax.deblur import deblur_all
 from kernel_space_jax.losses.objective import Phase, objective
-from kernel_space_jax.models.generators import StyleGAN2
-from kernel_space_jax.operators import Uniform
-from kernel_space_jax.priors import Simplex, latents
-from kernel_space_jax.priors.latents import fitted
+from kernel_space_jax.models.generators import Generator, StyleGAN2, fitted
+from kernel_space_jax.operators import Basis, Uniform
+from kernel_space_jax.priors import Places, Simplex, latents
 from kernel_space_jax.schedules import linear_one_cycle_with_drop
+from kernel_space_jax.solvers.search import presets
 from kernel_space_jax.solvers.search.blind_search import (
     Alternating,
     Rate,
@@ -32,9 +33,7 @@ KEY = jax.random.key(0)
 
 def drawn(*widths: int) -> Weights:
     module = StyleGAN2(widths=widths, style=8, mapping=2)
-    noise = [jnp.zeros(shape) for shape in module.noise_shapes()]
-    w = jnp.zeros((1, module.layers, module.style))
-    return Weights(module, module.init(jax.random.key(3), w, *noise))
+    return Weights(module, module.init(jax.random.key(3), *module.inputs()))
 
 
 @pytest.fixture(scope="module")
@@ -64,7 +63,7 @@ def search(generator) -> Search:
 
 
 def test_latents_are_drawn_as_the_generator_draws_styles(generator):
-    mean, deviation = fitted(generator, 4000)
+    mean, deviation = fitted(*generator, 4000)
     z = jax.random.normal(jax.random.key(7), (4000, 8))
     w = generator.module.apply(generator.variables, z, method="mapped")
     draws = mean + deviation * jax.random.normal(jax.random.key(8), (4000, 8))
@@ -187,3 +186,126 @@ def test_a_photo_that_is_no_such_image(larger, size, says):
             photo, "face", weights=larger, starts=1, kernel_size=3, resize=True
         )
         assert found.image.shape == photo.shape
+
+
+def test_places_share_the_photo():
+    """Equal kernels are one kernel; in the middle of its part a place counts most."""
+    prior = Places(3, 2, (16, 16))
+    theta = jax.random.normal(KEY, (4, 3, 3))
+    field = prior.apply(theta)
+    np.testing.assert_allclose(field.masks.sum(-1), 1, atol=1e-6)
+    assert field.masks[0, 4, 12].argmax() == 1 and field.masks[0, 0, 0, 0] == 1
+    x = jax.random.uniform(KEY, (1, 16, 16, 3))
+    same = prior.apply(jnp.repeat(theta[:1], 4, 0))
+    expected = Uniform("reflect")(x, Simplex(3).apply(theta[0]))
+    np.testing.assert_allclose(Basis()(x, same), expected, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_blur_that_is_another_on_each_side(generator):
+    """Sideways on the left, up and down on the right."""
+    prior = latents(generator)
+    theta = prior.init(jax.random.key(11))
+    flat = jnp.zeros((3, 3)).at[1].set(1 / 3)
+    truth = Places(3, 2, (16, 16)).apply(jnp.zeros((4, 3, 3)))
+    truth = truth._replace(kernels=jnp.stack([flat, flat.T, flat, flat.T])[None])
+    y = Basis()(prior.apply(theta), truth)
+    search = presets.generator(prior, y.shape, "balanced", side=3, places=2)
+    found = solve(search, y, KEY)
+    sideways = found.k.kernels[0, :, 1].sum(-1) - found.k.kernels[0, :, :, 1].sum(-1)
+    assert (sideways[::2] > 0.3).all() and (sideways[1::2] < -0.3).all()
+
+
+def test_places_come_back_as_a_grid(larger):
+    photo = np.random.default_rng(0).random((32, 32, 3), np.float32)
+    found = ks.deblur(photo, "face", weights=larger, places=2, kernel_size=3, starts=1)
+    assert found.blur == "per pixel" and found.kernel is None
+    np.testing.assert_allclose(found.grid.sum((-2, -1)), 1, atol=1e-5)
+    assert not np.allclose(found.grid[0, 0], found.grid[-1, -1], atol=0.05)
+
+
+@pytest.mark.slow
+def test_the_blur_may_be_a_code(larger):
+    """F of the kernel space that comes with the package."""
+    prior = latents(larger)
+    x = jnp.clip(prior.apply(prior.init(jax.random.key(5))), 0, 1)
+    y = np.asarray(Uniform("reflect")(x, jnp.full((3, 3), 1 / 9))[0])
+    space = ks.weights.load("kernel-space")
+    found = ks.deblur(y, "face", weights=larger, space=space, starts=1)
+    assert found.image.shape == (32, 32, 3) and found.blur == "unknown"
+    assert np.nanmin(found.loss) < 0.5 * found.loss[0]
+    with pytest.raises(ks.UserError, match="two kinds of blur"):
+        ks.deblur(y, "face", weights=larger, space=space, places=2)
+
+
+class Decoder(Generator):
+    """The second half of a small autoencoder."""
+
+    @property
+    def size(self) -> int:
+        return 16
+
+    @property
+    def latents(self) -> tuple[int, int]:
+        return 1, 6
+
+    @nn.compact
+    def __call__(self, w, *noise):
+        x = nn.relu(nn.Dense(128)(w[:, 0]))
+        return jnp.tanh(nn.Dense(16 * 16 * 3)(x)).reshape(-1, 16, 16, 3)
+
+
+class Autoencoder(nn.Module):
+    """Codes of about N(0, I), and the images that are made of them."""
+
+    def setup(self):
+        self.decoder = Decoder()
+        self.encoder = nn.Sequential([nn.Dense(128), nn.relu, nn.Dense(6)])
+
+    def __call__(self, x):
+        code = self.encoder(x.reshape(len(x), -1))
+        return code, self.decoder(code[:, None])
+
+
+@pytest.mark.slow
+def test_a_decoder_of_ones_own_plugs_in():
+    """Discs of all colours and places are learned, then found behind their blur."""
+
+    def disc(key):
+        of_place, of_colour = jax.random.split(key)
+        place = jax.random.uniform(of_place, (2,), minval=5, maxval=11)
+        grid = jnp.stack(jnp.mgrid[:16, :16], -1)
+        inside = nn.sigmoid(12 - 3 * jnp.linalg.norm(grid - place, axis=-1))[..., None]
+        return 2 * inside * jax.random.uniform(of_colour, (3,), minval=0.3) - 1
+
+    module, descent = Autoencoder(), optax.adam(3e-3)
+    draw = jax.vmap(disc)
+
+    @jax.jit
+    def learn(params):
+        def step(carry, key):
+            params, state = carry
+            x = draw(jax.random.split(key, 32))
+
+            def loss(params):
+                code, again = module.apply({"params": params}, x)
+                moments = jnp.square(code.mean(0)) + jnp.square(code.var(0) - 1)
+                return jnp.mean(jnp.square(again - x)) + 1e-2 * moments.mean()
+
+            change, state = descent.update(jax.grad(loss)(params), state)
+            return (optax.apply_updates(params, change), state), None
+
+        keys = jax.random.split(jax.random.key(1), 4000)
+        return jax.lax.scan(step, (params, descent.init(params)), keys)[0][0]
+
+    x = draw(jax.random.split(KEY, 1))
+    params = learn(module.init(KEY, x)["params"])
+    x = (x + 1) / 2
+    y = Uniform("reflect")(x, jnp.full((5, 5), 1 / 25))[0]
+    found = ks.deblur(
+        np.asarray(y),
+        "face",
+        weights=Weights(Decoder(), {"params": params["decoder"]}),
+        kernel_size=5,
+    )
+    assert np.square(found.image - x[0]).mean() < 0.5 * np.square(y - x[0]).mean()

@@ -188,6 +188,13 @@ def adapt(
         ),
     ] = None,
     pairs: Annotated[int, typer.Option(min=1, max=10**6, help="How many pairs.")] = 64,
+    known: Annotated[
+        str,
+        typer.Option(
+            help="Pairs whose blur the restorer is not to forget, NAME:PATH: half of "
+            "what it learns from."
+        ),
+    ] = "",
     overwrite: Overwrite = False,
 ) -> None:
     """Adapt a restorer to your camera, from photos without pairs.
@@ -212,6 +219,7 @@ def adapt(
             weights.load(FINDER),
             load_config(f"adapt:{start}", context.args),
             pairs=pairs,
+            known=known,
             say=lambda text: err.print(escape(text)),
             tell=bar.tell,
         )

@@ -22,6 +22,7 @@ from kernel_space_jax.deblur.options import (
     ANY_CAMERA,
     CAMERA,
     KERNEL_SIZE,
+    PLACES,
     PRESET,
     RESIZE,
     RESTORER,
@@ -40,7 +41,7 @@ from kernel_space_jax.deblur.per_pixel import deblur_per_pixel
 from kernel_space_jax.deblur.row import Method, Option, Shape
 from kernel_space_jax.deblur.uniform import LOCAL_SIDE, deblur_locally, deblur_uniform
 from kernel_space_jax.errors import UserError, nearest, unknown
-from kernel_space_jax.models.generators import StyleGAN2
+from kernel_space_jax.models.generators import Generator
 from kernel_space_jax.models.kernel_space import KernelSpace
 from kernel_space_jax.models.per_pixel.judge import Judge
 from kernel_space_jax.models.per_pixel.mender import Mender
@@ -119,10 +120,10 @@ METHODS: dict[str, Method] = {
         ),
         Method(
             "face",
-            "searches the image of a generator, such as of faces, and one kernel",
+            "searches the image of a generator, such as of faces, and its blur",
             search_latents,
-            (*SEARCHED, STARTS_OF_FACE, SPACE, RESIZE),
-            (StyleGAN2,),
+            (*SEARCHED, STARTS_OF_FACE, PLACES, SPACE, RESIZE),
+            (Generator,),
             installed=("stylegan2",),
             together=True,
         ),

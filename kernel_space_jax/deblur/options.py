@@ -190,6 +190,14 @@ SPACE = Option(
     "The weight file of a kernel space: the blur is one of its codes, not one kernel.",
     check=of_space,
 )
+PLACES = Option(
+    "places",
+    int,
+    "Along each side, how many places have a kernel of their own; the pixels between "
+    "them mix these.",
+    1,
+    check=between(1, 16, "places"),
+)
 RESIZE = Option(
     "resize",
     bool,

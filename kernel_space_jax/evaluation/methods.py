@@ -31,7 +31,7 @@ from kernel_space_jax.evaluation.protocol import Restored
 from kernel_space_jax.evaluation.protocols.common import truth
 from kernel_space_jax.images import match_channels
 from kernel_space_jax.metrics import best_shift, psnr
-from kernel_space_jax.models.generators import StyleGAN2
+from kernel_space_jax.models.generators import Generator
 from kernel_space_jax.models.kernel_space import KernelSpace
 from kernel_space_jax.models.restorers import check_restorer
 from kernel_space_jax.operators import Learned, uniform
@@ -315,7 +315,7 @@ def from_weights(path: Path) -> Method:
         restore = partial(_moved_blur, network)
     elif isinstance(module, FINDERS):
         restore = partial(deblurred, "basis", network=network)
-    elif isinstance(module, StyleGAN2):
+    elif isinstance(module, Generator):
         restore = partial(deblurred, "face", network=network)
     else:
         check_restorer(path, *network)

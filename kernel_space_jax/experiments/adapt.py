@@ -6,7 +6,8 @@
 and R goes on learning on the pairs (b x_j, y_j), clipped at white. G is a network that
 finds blur, F works in light, b is drawn from 1 to 2 (so that there is light that no
 sensor records), and n is what noise y_i has and F(x_j, h_i) has not, for each
-brightness.
+brightness. Half of what R sees may have the blur that it knows, so that it does not
+forget: pairs of that blur, or `data.fresh` on the sharp photos.
 
 RUN/pairs/   the new pairs, as `pairs:` reads them
 RUN/...      the training (arms.py)
@@ -37,6 +38,7 @@ from kernel_space_jax.weights import Weights
 # G, a network that comes with the package.
 FINDER = "judge"
 BRIGHTEST = 2.0
+KEPT = 0.5  # how much of what R sees has the blur that it knows
 # From the darkest pixels to the brightest, as many in each: noise is measured for each.
 LEVELS = 12
 # The median of |n| over the standard deviation, n normal.
@@ -158,12 +160,14 @@ def adapt(
     *,
     pairs: int,
     say: Say = lambda text: None,
+    known: str = "",
+    arm: str = "adapted",
     tell: Tell = silent,
 ) -> Path:
     """R adapted to the camera: its weight file, RUN/adapted.safetensors.
 
     `config` is of R's own network (configs/adapt.py); its data sets are set here.
-    `finder` is G.
+    `finder` is G. `known` is the spec of pairs whose blur R is not to forget.
     """
     say(f"putting the blur of {len(blurry)} photos on {len(sharp)} sharp ones")
     camera_pairs(
@@ -172,6 +176,8 @@ def adapt(
     tiled = prepared(run, "pairs", open_source(f"pairs:{run / 'pairs'}"))
     config = config.copy_and_resolve_references().unlock()
     config.data.train, config.data.weights = (tiled,), (1.0,)
+    if known:
+        config.data.train, config.data.weights = (tiled, known), (1 - KEPT, KEPT)
     if config.data.validation == SYNTHETIC:
         config.data.validation = f"pairs:{run / 'pairs'}"
-    return trained(run, "adapted", config, say)
+    return trained(run, arm, config, say)

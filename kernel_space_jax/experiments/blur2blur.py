@@ -6,6 +6,7 @@ photos and, of other scenes, sharp ones (cameras.py):
     alone       R as it is: what the others must beat
     translator  R(T(y)), T by Blur2Blur (Pham et al., CVPR 2024)
     adapted     R that went on learning on kernels found in y (adapt.py)
+    both        the same, half of its pairs with the blur that R knows
     rsblur      R that went on learning on the sharp ones under shakes, as RSBlur's
                 camera would see them
     bsrgan      the same under BSRGAN's degradations
@@ -33,7 +34,7 @@ from kernel_space_jax.evaluation.methods import Method, from_weights, named, tra
 from kernel_space_jax.evaluation.protocols.pairs import PAIRS
 from kernel_space_jax.evaluation.store import Settings
 from kernel_space_jax.evaluation.tables import Table, grouped
-from kernel_space_jax.experiments.adapt import FINDER, adapt
+from kernel_space_jax.experiments.adapt import FINDER, KEPT, adapt
 from kernel_space_jax.experiments.arms import Say, prepared, trained
 from kernel_space_jax.experiments.cameras import (
     Cameras,
@@ -121,7 +122,17 @@ def blur2blur(
     config.data.kernel_size = first.data.kernel_size
     blurry, sharp = open_source(here.blurry), open_source(here.sharp)
     finder, count = weights.load(FINDER), PAIRS_EACH * len(sharp)
-    files["adapted"] = adapt(run, blurry, sharp, finder, config, pairs=count, say=say)
+    photos = (blurry, sharp, finder)
+    files["adapted"] = adapt(run, *photos, config, pairs=count, say=say)
+    mixed, kept = config.copy_and_resolve_references().unlock(), ""
+    if are_pairs(sets.known):
+        kept = prepared(run, "known", open_source(sets.known))
+    else:
+        mixed.data.blur, mixed.data.fresh = "shake", KEPT
+        mixed.data.noise = first.data.noise
+    files["both"] = adapt(
+        run, *photos, mixed, pairs=count, known=kept, arm="both", say=say
+    )
     config.data.train = (here.sharp,)
     for arm in DEGRADED:
         config.data.blur = arm

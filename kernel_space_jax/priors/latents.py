@@ -3,28 +3,24 @@
     w_l = leaky(a v_l + m),    x = (G(w_1, ..., w_L, n) + 1) / 2,  reduced
 
 v_l are latents like draws of N(0, I), so they lie on a sphere, each layer's on its own.
-leaky(t) = max(t, t / 5); m and a are fitted so that such w are like styles of the
-generator. Geocross keeps the w of an image near each other, and the first maps of noise
-are searched too: PULSE (Menon et al., CVPR 2020), as Tran et al. use it.
+leaky is the last activation of the mapping; m and a are fitted so that such w are like
+styles of the generator. Geocross keeps the w of an image near each other, and the first
+maps of noise are searched too: PULSE (Menon et al., CVPR 2020), as Tran et al. use it.
 """
 
 from typing import Any
 
 import flax.linen as nn
 import jax
-import jax.numpy as jnp
 from flax import struct
 from flax.typing import VariableDict
 from jax import Array, lax
 
 from kernel_space_jax.losses.regularisers import geocross
-from kernel_space_jax.models.generators import StyleGAN2
+from kernel_space_jax.models.generators import Generator, fitted
 from kernel_space_jax.models.generators.resampling import reduce
 from kernel_space_jax.weights import Weights
 
-SLOPE = 0.2
-# Draws of which the fit is made.
-DRAWS = 100_000
 # The weight of geocross, and the maps of noise that are searched, as published.
 GEOCROSS, TRAINED = 0.1, 5
 
@@ -37,7 +33,7 @@ class Latents:
     "fixed", no search moves.
     """
 
-    module: StyleGAN2 = struct.field(pytree_node=False)
+    module: Generator = struct.field(pytree_node=False)
     variables: VariableDict
     mean: Array
     deviation: Array
@@ -47,7 +43,7 @@ class Latents:
     def init(self, key: Array, near: Array | None = None) -> dict[str, Any]:
         shapes = self.module.noise_shapes()
         of_latents, *of_maps = jax.random.split(key, 1 + len(shapes))
-        shape = (1, self.module.layers, self.module.style)
+        shape = (1, *self.module.latents)
         noise = [jax.random.normal(*pair) for pair in zip(of_maps, shapes, strict=True)]
         return {
             "latents": jax.random.normal(of_latents, shape),
@@ -67,27 +63,14 @@ class Latents:
 
     def _styles(self, theta: dict[str, Any]) -> Array:
         """w of all layers, (1, L, S)."""
-        return nn.leaky_relu(theta["latents"] * self.deviation + self.mean, SLOPE)
+        return nn.leaky_relu(
+            theta["latents"] * self.deviation + self.mean, self.module.slope
+        )
 
 
 def latents(generator: Weights, *, factor: int = 1) -> Latents:
     """The prior of a generator's weights; its images are made smaller by `factor`."""
-    mean, deviation = fitted(generator)
-    assert isinstance(generator.module, StyleGAN2)
-    return Latents(generator.module, generator.variables, mean, deviation, factor)
-
-
-def fitted(generator: Weights, draws: int = DRAWS) -> tuple[Array, Array]:
-    """m and a, each (S,): of t with leaky(t) = w, over styles w of random z."""
     module, variables = generator
-    assert isinstance(module, StyleGAN2)
-
-    @jax.jit
-    def fit(variables: VariableDict) -> tuple[Array, Array]:
-        z = jax.random.normal(jax.random.key(0), (draws, module.style))
-        w = module.apply(variables, z, method="mapped")
-        assert isinstance(w, Array)
-        t = jnp.where(w < 0, w / SLOPE, w)
-        return jnp.mean(t, 0), jnp.std(t, 0)
-
-    return fit(variables)
+    assert isinstance(module, Generator)
+    mean, deviation = fitted(module, variables)
+    return Latents(module, variables, mean, deviation, factor)

@@ -12,6 +12,7 @@ import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
 
 from kernel_space_jax.errors import UserError
+from kernel_space_jax.models.generators.fit import FIT
 from kernel_space_jax.pixels import to_numpy
 from kernel_space_jax.weights.files import Weights
 from kernel_space_jax.weights.networks import (
@@ -99,6 +100,8 @@ def to_tensors(
     names = how.names(module)
     theirs = {}
     for path, leaf in flatten_dict(dict(variables)).items():
+        if path[0] == FIT:
+            continue
         key, layout = next(keys(how, names, path[1:]))
         theirs[key] = to_theirs(layout, np.asarray(leaf))
     return theirs

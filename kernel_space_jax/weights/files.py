@@ -20,6 +20,7 @@ from safetensors.numpy import save
 
 from kernel_space_jax.errors import UserError, nearest
 from kernel_space_jax.files import write_whole
+from kernel_space_jax.models.generators import Generator, with_fit
 from kernel_space_jax.weights.networks import OLD_NAMES, network, network_name
 from kernel_space_jax.weights.options import checked, stated
 from kernel_space_jax.weights.places import known
@@ -53,9 +54,12 @@ def write(
     """Writes one weight file, whole or not at all; returns the sha256.
 
     With `half` numbers are stored in 16 bits, half the size; they load as 32. `role`
-    says what a network is for that has the form of a restorer and restores nothing.
+    says what a network is for that has the form of a restorer and restores nothing. The
+    file of a generator has the fit of its styles too.
     """
     options = {name: getattr(module, name) for name in stated(module)}
+    if isinstance(module, Generator):
+        variables = with_fit(module, variables)
     tensors = {
         "/".join(key): np.ascontiguousarray(value, np.float16 if half else None)
         for key, value in flatten_dict(dict(variables)).items()

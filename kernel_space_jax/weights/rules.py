@@ -57,6 +57,14 @@ def _output_first(ours: np.ndarray) -> np.ndarray:
     return np.moveaxis(ours, (-2, -1), (0, 1)).swapaxes(0, 1)
 
 
+def _channels_first(ours: np.ndarray) -> np.ndarray:
+    return ours.transpose(2, 0, 1)[None]
+
+
+def _channels_last(theirs: np.ndarray) -> np.ndarray:
+    return theirs[0].transpose(1, 2, 0)
+
+
 def _turned(kernel: np.ndarray) -> np.ndarray:
     return np.flip(kernel, (0, 1)).swapaxes(2, 3)
 
@@ -65,6 +73,8 @@ SAME = Layout(lambda ours: ours, lambda theirs: theirs)
 FREE = SAME._replace(free=True)
 # Of all four kinds of kernels: their two first axes are our two last ones, swapped.
 TORCH_KERNEL = Layout(_output_first, _input_last)
+# A free parameter (h, w, c), written as one image (1, c, h, w).
+IMAGE = Layout(_channels_first, _channels_last)
 # Flax slides the kernel over the spread input; ours is the adjoint of a convolution.
 FLAX_TRANSPOSED = Layout(_turned, _turned)
 

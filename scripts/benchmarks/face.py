@@ -53,9 +53,7 @@ def face(
     widths = tuple(max(width // shrink, 2) for shrink in (1, 1, 1, 1, 1, 2, 4))
     module = StyleGAN2(widths=widths, style=style, mapping=1)
     say(f"{device}\n\nfeatures {widths}, {rounds} rounds, ms\n")
-    zeros = [jnp.zeros(shape) for shape in module.noise_shapes()]
-    w = jnp.zeros((1, module.layers, style))
-    variables = jax.jit(module.init)(jax.random.key(0), w, *zeros)
+    variables = jax.jit(module.init)(jax.random.key(0), *module.inputs())
     # Noise must count: its weights begin at zero.
     variables = jax.tree_util.tree_map_with_path(
         lambda path, leaf: leaf + 0.1 if "noise" in str(path) else leaf, variables

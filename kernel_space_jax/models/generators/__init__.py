@@ -4,11 +4,20 @@ w = map(z)                 style vectors of z ~ N(0, I)
 x = G(w_1, ..., w_L, n)    an image of one style for each layer, and noise maps n
 """
 
-import flax.linen as nn
-
 from kernel_space_jax.models.generators.draw import draw
+from kernel_space_jax.models.generators.fit import fitted, with_fit
+from kernel_space_jax.models.generators.generator import Generator
+from kernel_space_jax.models.generators.stylegan import StyleGAN
 from kernel_space_jax.models.generators.stylegan2 import StyleGAN2
 
-GENERATORS: dict[str, type[nn.Module]] = {"stylegan2": StyleGAN2}
+GENERATORS: dict[str, type[Generator]] = {"stylegan": StyleGAN, "stylegan2": StyleGAN2}
 
-__all__ = ["GENERATORS", "StyleGAN2", "draw"]
+__all__ = [
+    "GENERATORS",
+    "Generator",
+    "StyleGAN",
+    "StyleGAN2",
+    "draw",
+    "fitted",
+    "with_fit",
+]

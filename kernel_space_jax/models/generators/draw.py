@@ -7,30 +7,30 @@ import jax.numpy as jnp
 from flax.typing import VariableDict
 from jax import Array
 
-from kernel_space_jax.models.generators.stylegan2 import StyleGAN2
+from kernel_space_jax.models.generators.generator import Generator
 
 
 def draw(
-    module: StyleGAN2, variables: VariableDict, keys: Array, mixed: float = 0.0
+    module: Generator, variables: VariableDict, keys: Array, mixed: float = 0.0
 ) -> Array:
     """Images (N, R, R, 3), about [-1, 1], one a key: z and noise ~ N(0, I).
 
     The part `mixed` of them has two styles: the first layers that of one z, the others
     that of another.
     """
-    maps = module.noise_shapes()
+    maps, (layers, style) = module.noise_shapes(), module.latents
 
     def draws(key: Array) -> tuple[Array, Array, list[Array]]:
         of_z, of_cut, *of_maps = jax.random.split(key, 2 + len(maps))
-        z = jax.random.normal(of_z, (2, module.style))
+        z = jax.random.normal(of_z, (2, style))
         chance, place = jax.random.uniform(of_cut, (2,))
-        cut = 1 + (place * (module.layers - 1)).astype(jnp.int32)
-        cut = jnp.where(chance < mixed, cut, module.layers)
+        cut = 1 + (place * (layers - 1)).astype(jnp.int32)
+        cut = jnp.where(chance < mixed, cut, layers)
         noise = [
             jax.random.normal(of_map, shape[1:])
             for of_map, shape in zip(of_maps, maps, strict=True)
         ]
-        return z, jnp.arange(module.layers) < cut, noise
+        return z, jnp.arange(layers) < cut, noise
 
     z, first, noise = jax.vmap(draws)(keys)
     w: Any = module.apply(variables, z, method="mapped")

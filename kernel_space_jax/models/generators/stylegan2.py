@@ -8,8 +8,6 @@ A modulated convolution scales the weights W[i, o] of its input i by s_i(w), and
 each output o by the norm of what it is then. The same with one W for all images is
 
     y_o = d_o (W * (s h))_o,    d_o = (sum_i s_i^2 |W[i, o]|^2 + 1e-8)^(-1/2)
-
-Weights are stored as N(0, 1), and scaled by 1 / sqrt(fan in) here (equalised rates).
 """
 
 import flax.linen as nn
@@ -17,36 +15,25 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from kernel_space_jax.models.generators.equalised import (
+    EPSILON,
+    MAPPING_RATE,
+    SLOPE,
+    Linear,
+    Noise,
+    normalised,
+    unit,
+)
+from kernel_space_jax.models.generators.generator import Generator
 from kernel_space_jax.models.generators.resampling import smooth, upsample
 from kernel_space_jax.models.layers.convolution import convolve, convolve_transposed
 
-# The mapping learns a hundred times slower than the rest.
-MAPPING_RATE = 0.01
-SLOPE, GAIN = 0.2, 2**0.5
-EPSILON = 1e-8
-
-unit = nn.initializers.normal(1.0)
+GAIN = 2**0.5
 
 
 def activated(x: Array) -> Array:
     """sqrt(2) leaky_relu(x): the variance stays."""
     return GAIN * nn.leaky_relu(x, SLOPE)
-
-
-class Linear(nn.Module):
-    """x W / sqrt(fan in) + b, both times `rate`."""
-
-    features: int
-    rate: float = 1.0
-    bias: float = 0.0
-
-    @nn.compact
-    def __call__(self, x: Array) -> Array:
-        first = nn.initializers.normal(1 / self.rate)
-        w = self.param("kernel", first, (x.shape[-1], self.features))
-        start = nn.initializers.constant(self.bias / self.rate)
-        b = self.param("bias", start, (self.features,))
-        return x @ (w * (self.rate * x.shape[-1] ** -0.5)) + b * self.rate
 
 
 class Modulated(nn.Module):
@@ -73,14 +60,6 @@ class Modulated(nn.Module):
             return x
         power = jnp.square(style) @ jnp.sum(jnp.square(weight), (0, 1))
         return x * jax.lax.rsqrt(power + EPSILON)[:, None, None]
-
-
-class Noise(nn.Module):
-    """x + weight n, the same map n (N or 1, H, W, 1) for all channels."""
-
-    @nn.compact
-    def __call__(self, x: Array, n: Array) -> Array:
-        return x + self.param("weight", nn.initializers.zeros, (1,)) * n
 
 
 class Bias(nn.Module):
@@ -114,7 +93,7 @@ class ToRGB(nn.Module):
         return rgb if before is None else rgb + upsample(before)
 
 
-class StyleGAN2(nn.Module):
+class StyleGAN2(Generator):
     """Styles (N, L, S), a map of noise each convolution -> (N, R, R, 3), about [-1, 1].
 
     `widths` are the features at 4, 8, ... R pixels a side.
@@ -124,15 +103,15 @@ class StyleGAN2(nn.Module):
     style: int = 512
     mapping: int = 8
 
+    slope = SLOPE
+
     @property
     def size(self) -> int:
-        """R, pixels a side."""
         return 4 * 2 ** (len(self.widths) - 1)
 
     @property
-    def layers(self) -> int:
-        """L, the styles of an image."""
-        return 2 * len(self.widths)
+    def latents(self) -> tuple[int, int]:
+        return 2 * len(self.widths), self.style
 
     def noise_shapes(self) -> list[tuple[int, int, int, int]]:
         """Of each map: one of 4x4, then two of each size."""
@@ -164,8 +143,7 @@ class StyleGAN2(nn.Module):
         return rgb
 
     def mapped(self, z: Array) -> Array:
-        """Styles (N, S) of z ~ N(0, I), (N, S)."""
-        z = z * jax.lax.rsqrt(jnp.mean(jnp.square(z), -1, keepdims=True) + EPSILON)
+        z = normalised(z)
         for layer in self.style_layers:
             z = activated(layer(z))
         return z

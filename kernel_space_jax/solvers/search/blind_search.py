@@ -132,7 +132,7 @@ class Found(NamedTuple):
     """
 
     x: Array
-    k: Array
+    k: Any
     value: Array
     loss: Array
     steps: Array

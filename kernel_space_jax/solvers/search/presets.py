@@ -5,7 +5,7 @@
     nested          the same, Algorithm 1 of that paper
     selfdeblur      F a uniform convolution, x and h from networks (Ren et al. 2020)
     pixel-kernel    F a uniform convolution, x from a network, h free on the simplex
-    face            F either of these, x from a generator (Tran et al. 2021)
+    face            F either of these or per pixel, x from a generator (the same)
 
 Each is one setting of `blind_search`.
 """
@@ -14,10 +14,11 @@ from typing import NamedTuple
 
 from kernel_space_jax.errors import unknown
 from kernel_space_jax.losses.objective import Phase, objective
+from kernel_space_jax.models.generators import StyleGAN
 from kernel_space_jax.models.kernel_space import STRIDE, KernelSpace
 from kernel_space_jax.models.priors import ImagePrior, KernelPrior, PixelKernelPrior
-from kernel_space_jax.operators import Learned, Uniform
-from kernel_space_jax.priors import Latents, Network, Prior, Simplex
+from kernel_space_jax.operators import Basis, Learned, Uniform
+from kernel_space_jax.priors import Latents, Network, Places, Prior, Simplex
 from kernel_space_jax.solvers.search.blind_search import (
     Alternating,
     Nested,
@@ -109,11 +110,13 @@ def generator(
     preset: str,
     *,
     side: int,
+    places: int = 1,
     space: Weights | None = None,
 ) -> Search:
     """The search for photos (1, H, W, 3) of a generator's kind.
 
-    The blur is one kernel of `side` pixels, or a code of the kernel space `space`.
+    The blur is one kernel of `side` pixels, or `places` x `places` of them, or a code
+    of the kernel space `space`.
     """
     plan = TURNS[preset]
     turns = {
@@ -122,11 +125,14 @@ def generator(
         "alternating": plan,
     }
     if space is None:
-        blur, kernel = Uniform("reflect"), Simplex(side)
         goal = objective(Phase(square=100.0))
+        blur, kernel = Uniform("reflect"), Simplex(side)
+        if places > 1:
+            blur, kernel = Basis(), Places(side, places, (shape[1], shape[2]))
         return Search(blur, prior, kernel, goal, rate_k=Rate(2e-2), **turns)
     blur, code = _learned(space, shape, find_preset(preset))
-    goal = objective(Phase(square=100.0, code=1e-4))
+    first = isinstance(prior.module, StyleGAN)
+    goal = objective(Phase(square=100.0, code=5e-5 if first else 1e-4))
     return Search(
         blur, prior, code, goal, rate_k=step_decay(plan.rounds * plan.k), **turns
     )

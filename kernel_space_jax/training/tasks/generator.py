@@ -24,7 +24,7 @@ from kernel_space_jax.losses import (
     over_answers,
     real_gradient_penalty,
 )
-from kernel_space_jax.models.generators import GENERATORS, StyleGAN2, draw
+from kernel_space_jax.models.generators import GENERATORS, Generator, draw
 from kernel_space_jax.models.restorers.face import SIGNED
 from kernel_space_jax.training.networks import (
     Critic,
@@ -64,7 +64,7 @@ def build(config: Config, descents: dict[str, Descent]) -> "GeneratorTask":
     if model.adversarial not in ADVERSARIAL:
         raise unknown("adversarial loss", model.adversarial, ADVERSARIAL)
     module, judge = made_two(config, SETTINGS, _generator)
-    assert isinstance(module, StyleGAN2)
+    assert isinstance(module, Generator)
     if config.data.crop != module.size:
         raise UserError(
             f"the generator makes images of {module.size}x{module.size}; set "
@@ -72,7 +72,7 @@ def build(config: Config, descents: dict[str, Descent]) -> "GeneratorTask":
         )
     axis = descents[GENERATOR].axis
     return GeneratorTask(
-        Generator(module, axis),
+        Drawer(module, axis),
         Critic(judge, axis),
         descents,
         ADVERSARIAL[model.adversarial],
@@ -87,15 +87,13 @@ def _generator(name: str, **options: Any) -> Any:
 
 
 @dataclass(frozen=True)
-class Generator(Learner):
+class Drawer(Learner):
     """G, with the styles and the noise of examples drawn from their keys."""
 
-    module: StyleGAN2
+    module: Generator
 
     def fresh(self, key: Array) -> Params:
-        w = jnp.zeros((1, self.module.layers, self.module.style))
-        noise = [jnp.zeros(shape) for shape in self.module.noise_shapes()]
-        return self.module.init(key, w, *noise)["params"]
+        return self.module.init(key, *self.module.inputs())["params"]
 
     def drawn(self, params: Params, keys: Array, mixed: float = 0.0) -> Array:
         """Images (N, R, R, 3) in [-1, 1], one a key."""
@@ -106,7 +104,7 @@ class Generator(Learner):
 class GeneratorTask:
     """A batch holds "sharp" (N, R, R, 3)."""
 
-    generator: Generator
+    generator: Drawer
     critic: Critic
     descents: dict[str, Descent]
     adversarial: Adversarial

@@ -12,7 +12,7 @@ from kernel_space_jax.weights.official import (
     count,
     dimension,
 )
-from kernel_space_jax.weights.rules import Layout, free
+from kernel_space_jax.weights.rules import IMAGE, Layout, free
 
 
 def _one_ahead(ours: np.ndarray) -> np.ndarray:
@@ -21,14 +21,6 @@ def _one_ahead(ours: np.ndarray) -> np.ndarray:
 
 def _one_behind(theirs: np.ndarray) -> np.ndarray:
     return theirs[0].transpose(2, 3, 1, 0)
-
-
-def _channels_first(ours: np.ndarray) -> np.ndarray:
-    return ours.transpose(2, 0, 1)[None]
-
-
-def _channels_last(theirs: np.ndarray) -> np.ndarray:
-    return theirs[0].transpose(1, 2, 0)
 
 
 def _infer(shapes: Shapes) -> dict[str, Any]:
@@ -46,7 +38,7 @@ def _infer(shapes: Shapes) -> dict[str, Any]:
 
 def _inputs(shapes: Shapes) -> tuple[tuple[int, ...], ...]:
     module = StyleGAN2(**_infer(shapes))
-    return ((1, module.layers, module.style), *module.noise_shapes())
+    return ((1, *module.latents), *module.noise_shapes())
 
 
 def _names(module: StyleGAN2) -> Names:
@@ -68,7 +60,7 @@ OFFICIAL = Official(
     ignored=r"\.kernel$|^noises\.",
     layouts={
         r"conv/kernel": Layout(_one_ahead, _one_behind),
-        r"input": Layout(_channels_first, _channels_last),
+        r"input": IMAGE,
         r"to_rgb\w*/bias": free(1, -1, 1, 1),
     },
     source="github.com/rosinality/stylegan2-pytorch",
