@@ -28,6 +28,12 @@ def main(
     noise: Annotated[
         float, typer.Option(min=0, help="Standard deviation of noise, white is 1.")
     ] = 0.01,
+    truncation: Annotated[
+        float,
+        typer.Option(
+            min=0, max=1, help="Below 1 images are more alike, and fewer of them odd."
+        ),
+    ] = 1.0,
     seed: Annotated[int, typer.Option(min=0, help="Other images.")] = 0,
 ) -> None:
     module, variables = weights.load(generator)
@@ -38,7 +44,8 @@ def main(
     @jax.jit
     def pair(key: jax.Array) -> tuple[jax.Array, jax.Array]:
         of_x, of_h, of_grain = jax.random.split(key, 3)
-        x = jnp.clip((draw(module, variables, of_x[None])[0] + 1) / 2, 0, 1)
+        drawn = draw(module, variables, of_x[None], truncation=truncation)[0]
+        x = jnp.clip((drawn + 1) / 2, 0, 1)
         y = blur_uniform(x, shake_kernel(of_h, kernel_size))
         return x, y + noise * jax.random.normal(of_grain, y.shape)
 

@@ -9,7 +9,7 @@ from golden import Golden, largest_difference, relative_error
 
 from kernel_space_jax import weights
 from kernel_space_jax.losses.regularisers import geocross
-from kernel_space_jax.models.generators import StyleGAN2, fitted
+from kernel_space_jax.models.generators import StyleGAN2, draw, fitted
 from kernel_space_jax.models.generators.resampling import reduce
 from kernel_space_jax.schedules import linear_one_cycle_with_drop
 from kernel_space_jax.solvers.sphere import on_sphere
@@ -93,10 +93,20 @@ def test_a_file_holds_the_fit_of_the_styles(tmp_path):
     weights.write(file, module, variables, origin="a test", licence="none")
     loaded = weights.load(file)
     stored = loaded.variables["fit"]
-    mean, deviation = fitted(module, variables)
-    np.testing.assert_allclose(stored["mean"], mean, atol=1e-6)
-    np.testing.assert_allclose(stored["deviation"], deviation, rtol=1e-5)
+    for name, expected in fitted(module, variables)._asdict().items():
+        np.testing.assert_allclose(stored[name], expected, rtol=1e-5, atol=1e-6)
     assert to_torch(*loaded).keys() == to_torch(module, variables).keys()
+
+
+def test_truncated_images_are_nearer_to_their_mean():
+    module = StyleGAN2(widths=(8, 8), style=8, mapping=2)
+    variables = module.init(jax.random.key(0), *module.inputs())
+    keys = jax.random.split(jax.random.key(1), 32)
+    spreads = [
+        draw(module, variables, keys, truncation=truncation).std(0).mean()
+        for truncation in (1.0, 0.5, 0.0)
+    ]
+    assert spreads[0] > 1.3 * spreads[1] and spreads[2] < 1e-6
 
 
 def test_steps_on_the_sphere_agree():

@@ -63,7 +63,7 @@ def search(generator) -> Search:
 
 
 def test_latents_are_drawn_as_the_generator_draws_styles(generator):
-    mean, deviation = fitted(*generator, 4000)
+    mean, deviation, _ = fitted(*generator, 4000)
     z = jax.random.normal(jax.random.key(7), (4000, 8))
     w = generator.module.apply(generator.variables, z, method="mapped")
     draws = mean + deviation * jax.random.normal(jax.random.key(8), (4000, 8))

@@ -72,5 +72,5 @@ def latents(generator: Weights, *, factor: int = 1) -> Latents:
     """The prior of a generator's weights; its images are made smaller by `factor`."""
     module, variables = generator
     assert isinstance(module, Generator)
-    mean, deviation = fitted(module, variables)
-    return Latents(module, variables, mean, deviation, factor)
+    fit = fitted(module, variables)
+    return Latents(module, variables, fit.mean, fit.deviation, factor)

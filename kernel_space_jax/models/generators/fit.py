@@ -1,4 +1,6 @@
-"""How the styles of a generator are spread, as two vectors."""
+"""How the styles of a generator are spread, as three vectors."""
+
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -12,28 +14,33 @@ DRAWS = 100_000
 FIT = "fit"
 
 
-def fitted(
-    module: Generator, variables: VariableDict, draws: int = DRAWS
-) -> tuple[Array, Array]:
-    """m and a, each (S,): the mean and the deviation of t over styles leaky(t) = w.
+class Fit(NamedTuple):
+    """Of styles w = leaky(t): the mean and the deviation of t, and the mean of w.
 
-    w are mapped from random z. A file of weights holds m and a already.
+    Each is (S,).
     """
+
+    mean: Array
+    deviation: Array
+    average: Array
+
+
+def fitted(module: Generator, variables: VariableDict, draws: int = DRAWS) -> Fit:
+    """The fit of styles mapped from random z; a weight file holds it already."""
     if FIT in variables:
-        return variables[FIT]["mean"], variables[FIT]["deviation"]
+        return Fit(**variables[FIT])
 
     @jax.jit
-    def fit(variables: VariableDict) -> tuple[Array, Array]:
+    def fit(variables: VariableDict) -> Fit:
         z = jax.random.normal(jax.random.key(0), (draws, module.latents[1]))
         w = module.apply(variables, z, method="mapped")
         assert isinstance(w, Array)
         t = jnp.where(w < 0, w / module.slope, w)
-        return jnp.mean(t, 0), jnp.std(t, 0)
+        return Fit(jnp.mean(t, 0), jnp.std(t, 0), jnp.mean(w, 0))
 
     return fit(variables)
 
 
 def with_fit(module: Generator, variables: VariableDict) -> VariableDict:
-    """The variables, and m and a beside them."""
-    mean, deviation = fitted(module, variables)
-    return {**variables, FIT: {"mean": mean, "deviation": deviation}}
+    """The variables, and the fit beside them."""
+    return {**variables, FIT: fitted(module, variables)._asdict()}
