@@ -127,9 +127,15 @@ def photos(tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_blur2blur_from_photos_to_tables(photos, tmp_path):
+def test_blur2blur_from_photos_to_tables(photos, tmp_path, monkeypatch):
+    # One arm of each kind: the others are the same lines of code.
+    monkeypatch.setattr(
+        "kernel_space_jax.experiments.blur2blur.UNPAIRED", ("cyclegan",)
+    )
+    monkeypatch.setattr("kernel_space_jax.experiments.blur2blur.DEGRADED", ("bsrgan",))
+    monkeypatch.setattr("kernel_space_jax.experiments.blur2blur.EXAMPLES", 1)
     found = over_seeds(tmp_path, 1, CameraSets(*photos), TINY)
-    arms = {"alone", "blurry", "translator", "adapted", "paired", "cyclegan"}
+    arms = {"alone", "blurry", "translator", "adapted", "both", "paired", "cyclegan"}
     for table in found.values():
         assert arms < set(table.methods) and table.methods[0] == "alone"
         assert not table.problems

@@ -17,13 +17,14 @@ from kernel_space_jax.cli.app import app
 from kernel_space_jax.datasets.layouts import LAYOUTS
 from kernel_space_jax.deblur.methods import METHODS
 from kernel_space_jax.evaluation.protocols import PROTOCOLS
+from kernel_space_jax.models.generators import GENERATORS
 from kernel_space_jax.models.restorers import NETWORKS, PRESETS
 from kernel_space_jax.solvers import minimise
 from kernel_space_jax.solvers.search.blind_search import Rate
 from kernel_space_jax.training.config import TASKS
 
 GUIDE = (Path(__file__).parents[1] / "docs" / "extending.md").read_text()
-TABLES = (METHODS, NETWORKS, PRESETS, TASKS, PROTOCOLS, LAYOUTS)
+TABLES = (METHODS, NETWORKS, PRESETS, GENERATORS, TASKS, PROTOCOLS, LAYOUTS)
 EXAMPLES = re.findall(r"```python\n(.*?)```", GUIDE, re.DOTALL)
 
 
@@ -62,10 +63,22 @@ def pairs(tmp_path_factory):
 
 
 def test_the_examples_are_short():
-    assert len(EXAMPLES) == 8
+    assert len(EXAMPLES) == 9
     code = [[line for line in e.splitlines() if line.strip()] for e in EXAMPLES]
     # A task has more to say than the others.
     assert sorted(map(len, code))[-2] < 40
+
+
+def test_a_generator(added, tmp_path):
+    module = added.Decoder(features=8)
+    variables = module.init(jax.random.key(0), *module.inputs())
+    file, photo = tmp_path / "decoder.safetensors", tmp_path / "photo.png"
+    ks.weights.write(file, module, variables, origin="a test", licence="none")
+    ks.write(photo, ks.Photo(picture(0, (16, 16))))
+    words = f"deblur {photo} -o {tmp_path}/out --method face --weights {file}"
+    run = kernel_space_here(*words.split(), "--starts", "1", "--kernel-size", "3")
+    assert run.returncode == 0, run.stderr
+    assert ks.read(tmp_path / "out" / "photo.png").pixels.shape == (16, 16, 3)
 
 
 def write_config(path: Path, text: str, pairs: str) -> Path:

@@ -124,7 +124,7 @@ METHODS: dict[str, Method] = {
             search_latents,
             (*SEARCHED, STARTS_OF_FACE, PLACES, SPACE, RESIZE),
             (Generator,),
-            installed=("stylegan2",),
+            installed=("stylegan2", "stylegan"),
             together=True,
         ),
         Method(
