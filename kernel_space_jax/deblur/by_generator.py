@@ -26,7 +26,7 @@ from kernel_space_jax.solvers.tiles import tiles
 from kernel_space_jax.tell import Tell, silent
 from kernel_space_jax.weights import Weights
 
-STARTS = 4
+STARTS = 2
 # Of a kernel, as a part of the photo's side.
 LARGEST = 0.25
 MOST = 33

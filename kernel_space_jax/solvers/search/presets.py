@@ -63,11 +63,12 @@ PRESETS = {
 }
 
 
-# Of a generator's latents and the blur, in turns.
+# Of a generator's latents and the blur, in turns. Half of "quick" finds no face of the
+# generator that comes with the package: 30 dB in place of 38 on two of its images.
 TURNS = {
     "full": Alternating(25, 300, 200),
-    "balanced": Alternating(15, 100, 70),
-    "quick": Alternating(8, 50, 40),
+    "balanced": Alternating(20, 200, 150),
+    "quick": Alternating(15, 100, 70),
 }
 
 
