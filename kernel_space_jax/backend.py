@@ -8,10 +8,13 @@ both functions speak of that slice. Its programs can be read, not run.
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Any
 
 import jax
 
-_others: ContextVar[tuple[jax.Device, ...]] = ContextVar("others", default=())
+Device = Any  # a jax.Device, which type checkers take for a variable
+
+_others: ContextVar[tuple[Device, ...]] = ContextVar("others", default=())
 
 
 def platform() -> str:
@@ -20,7 +23,7 @@ def platform() -> str:
     return others[0].platform if others else jax.default_backend()
 
 
-def devices() -> list[jax.Device]:
+def devices() -> list[Device]:
     """All devices of all processes."""
     return list(_others.get()) or jax.devices()
 
@@ -33,7 +36,7 @@ def memory() -> int | None:
 
 
 @contextmanager
-def compiling_for(others: Sequence[jax.Device]) -> Iterator[None]:
+def compiling_for(others: Sequence[Device]) -> Iterator[None]:
     """Within, programs are made for these devices, which need not be here."""
     # What was traced for one platform must not be taken for another.
     jax.clear_caches()

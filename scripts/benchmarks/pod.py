@@ -10,12 +10,12 @@ from collections.abc import Callable
 from functools import partial
 from importlib.metadata import version
 from importlib.util import find_spec
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 import jax
 import typer
 from benchmarks.blind import counts_of
-from benchmarks.collectives import Sent, collectives
+from benchmarks.collectives import collectives
 from benchmarks.common import (
     JsonFile,
     Report,
@@ -24,40 +24,29 @@ from benchmarks.common import (
     machine,
     refuse,
 )
+from benchmarks.hlo import parsed
 from benchmarks.pod_programs import (
     Program,
     published_search,
     search_step,
     training_step,
 )
-from benchmarks.roofline import (
-    CHIPS,
-    Chip,
-    all_reduce_seconds,
-    bound,
-    efficiency,
-    largest_batch,
+from benchmarks.pod_table import (
+    COLUMNS,
+    SUMMARY,
+    Compiled,
+    assumptions,
+    row_of,
+    summary_of,
 )
+from benchmarks.roofline import CHIPS, Chip
+from benchmarks.traffic import bytes_moved
 
-from kernel_space_jax.backend import compiling_for
+from kernel_space_jax.backend import Device, compiling_for
 from kernel_space_jax.errors import UserError
 
 BLIND = "blind"
-SIZES = (4, 16, 64, 256)  # chips of the predicted efficiencies
 Make = Callable[[int], Program]  # of so many examples or photos a chip
-
-
-class Compiled(NamedTuple):
-    """What the compiler says of a program on one chip."""
-
-    seconds: float  # of the compiler
-    arguments: int
-    temporaries: int
-    held: int  # bytes at once: arguments, temporaries, answers that overwrite neither
-    flops: float
-    moved: float  # bytes from and to the chip's memory
-    sent: dict[str, Sent]
-    learned: int  # numbers whose gradients all chips must add up
 
 
 def pod(
@@ -77,6 +66,9 @@ def pod(
     share: Annotated[
         int, typer.Option(min=1, max=8, help="Widths of the search over this.")
     ] = 1,
+    shallow: Annotated[
+        bool, typer.Option("--shallow", help="One block in its networks.")
+    ] = False,
     json_file: JsonFile = None,
     write: Write = False,
 ) -> None:
@@ -86,75 +78,43 @@ def pod(
     """
     if not find_spec("libtpu"):
         refuse("no libtpu: pip install '.[tpu]' in the project's folder")
+    if context.args and config == BLIND:
+        refuse(f"{context.args[0]} is a key of a config to train; --config names none")
     names, counts = topology.split(","), counts_of(batches)
     chip = _chip(names)
     choose_platform("cpu")
     say = Report("pod")
     device = machine(libtpu=version("libtpu"))
-    say(f"compiled on {device}\n\n{_assumptions(chip)}\n\n{COLUMNS}")
+    say(f"compiled on {device}\n\n{assumptions(chip)}\n\n{COLUMNS}")
     figures: dict[str, Any] = {"machine": device, "programs": {}}
     for program in config.split(","):
-        make = _maker(program, context.args, side, share)
+        make = _maker(program, context.args, (1, side, side, 3), share, shallow)
         found = figures["programs"][program] = []
         for slice_ in names:
             with compiling_for(_devices(slice_)):
                 for each in counts if slice_ == names[0] else counts[-1:]:
                     row = _compiled(make, each)
-                    said = _row(chip, row) if row else "does not fit" + " |" * 9
+                    said = row_of(chip, row) if row else "does not fit" + " |" * 9
                     say(f"| {program} | {slice_} | {each} | {said} |")
                     if row:
                         found.append({"slice": slice_, "each": each} | row._asdict())
     say(f"\n{SUMMARY}")
     for program, found in figures["programs"].items():
         if found:
-            say(f"| {program} | {_summary(chip, names[0], found)} |")
+            say(f"| {program} | {summary_of(chip, names[0], found)} |")
     say.close(figures, json_file, write)
 
 
-COLUMNS = (
-    "| program | slice | a chip | arguments, GB | temporaries, GB | Tflop "
-    "| moved, GB | sent a step | bound, ms | what binds | of the peak, % "
-    "| compilation, s |\n|---|---|---:|---:|---:|---:|---:|---|---:|---|---:|---:|"
-)
-SUMMARY = (
-    "| program | largest batch a chip | "
-    + " | ".join(f"{size} chips" for size in SIZES)
-    + " |\n|---|---:|"
-    + "---:|" * len(SIZES)
-)
-
-
-def _assumptions(chip: Chip) -> str:
-    """What the figures rest on, as a list."""
-    lines = (
-        "These are the TPU compiler's words and peaks of the chip, not timings.",
-        f"A chip has {chip.peak / 1e12:.0f} Tflop/s in bf16, "
-        f"{chip.bandwidth / 1e9:.0f} GB/s of memory and {chip.memory / 1e9:.1f} GB "
-        "that a program may hold.",
-        "The bound is the larger of flops / peak and bytes moved / bandwidth. Every "
-        "flop counts as bf16; whatever one fused operation reads from the memory or "
-        "writes to it counts as moved.",
-        "The body of a loop counts once: of a search this is one step, with what "
-        "VGG19 sees in the photo, which is found once.",
-        "The largest batch lies on a straight line through the memory at the smallest "
-        "and the largest batch that were compiled: an estimate.",
-        "Efficiencies are predicted for a fixed batch a chip, from the bound and the "
-        "all-reduces of one program: first if none of them overlaps with computing, "
-        "then if all does.",
-        f"An all-reduce is a ring over one link, one way ({chip.link / 1e9:.0f} GB/s), "
-        f"and {1e6 * chip.hop:.0f} us a hop along both sides of a square of chips.",
-        "Data that come too late, hosts and slow chips are left out; searches that "
-        "stop early leave their chip idle.",
-        "Streams of files hold pairs of 8-bit crops.",
-    )
-    return "\n".join(f"- {line}" for line in lines)
-
-
-def _maker(program: str, words: list[str], side: int, share: int) -> Make:
+def _maker(
+    program: str,
+    words: list[str],
+    shape: tuple[int, ...],
+    share: int,
+    shallow: bool,
+) -> Make:
     if program != BLIND:
         return partial(training_step, program, words)
-    shape = (1, side, side, 3)
-    return lambda each: search_step(published_search(shape, share), shape, each)
+    return partial(search_step, published_search(shape, share, shallow), shape)
 
 
 def _chip(names: list[str]) -> Chip:
@@ -167,11 +127,13 @@ def _chip(names: list[str]) -> Chip:
     return CHIPS[kinds.pop()]
 
 
-def _devices(name: str) -> list[jax.Device]:
+def _devices(name: str) -> list[Device]:
     """The chips of a slice, as the compiler knows them."""
     # Without this libtpu asks the network which TPU this machine is.
     os.environ.setdefault("TPU_SKIP_MDS_QUERY", "1")
     os.environ.setdefault("TPU_WORKER_HOSTNAMES", "localhost")
+    # No chip is used, so several processes may compile at once.
+    os.environ.setdefault("ALLOW_MULTIPLE_LIBTPU_LOAD", "1")
     from jax.experimental.topologies import get_topology_desc
 
     try:
@@ -194,6 +156,7 @@ def _compiled(make: Make, each: int) -> Compiled | None:
             raise
         return None
     seconds = time.perf_counter() - start
+    text = parsed(done.as_text())
     sizes, costs = done.memory_analysis(), done.cost_analysis()
     arguments, temporaries = sizes.argument_size_in_bytes, sizes.temp_size_in_bytes
     new = sizes.output_size_in_bytes - sizes.alias_size_in_bytes
@@ -203,45 +166,8 @@ def _compiled(make: Make, each: int) -> Compiled | None:
         temporaries,
         arguments + temporaries + new,
         costs["flops"],
+        bytes_moved(text),
         costs["bytes accessed"],
-        collectives(done.as_text()),
+        collectives(text),
         program.learned,
     )
-
-
-def _row(chip: Chip, found: Compiled) -> str:
-    least = bound(chip, found.flops, found.moved)
-    sent = [
-        f"{s.count} {kind}, {s.nbytes / 1e6:.3g} MB" for kind, s in found.sent.items()
-    ]
-    cells = (
-        f"{found.arguments / 1e9:.3g}",
-        f"{found.temporaries / 1e9:.3g}",
-        f"{found.flops / 1e12:.3g}",
-        f"{found.moved / 1e9:.3g}",
-        "; ".join(sent) or "nothing",
-        f"{1e3 * least.seconds:.3g}",
-        least.binds,
-        f"{100 * least.arithmetic / least.seconds:.0f}",
-        f"{found.seconds:.0f}",
-    )
-    return " | ".join(cells)
-
-
-def _summary(chip: Chip, first: str, found: list[dict[str, Any]]) -> str:
-    """The largest batch, and the efficiency of the last program of the first slice."""
-    rows = [row for row in found if row["slice"] == first]
-    held = {row["each"]: row["held"] for row in rows}
-    largest = largest_batch(chip, held)
-    last = rows[-1]
-    alone = bound(chip, last["flops"], last["moved"]).seconds
-    cells = ["-" if largest is None else str(largest)]
-    for size in SIZES:
-        if last["sent"].keys() - {"all-reduce"}:
-            cells.append("-")
-            continue
-        sent = last["sent"].get("all-reduce", Sent())
-        sending = all_reduce_seconds(chip, sent.count, sent.nbytes, size)
-        shares = [f"{100 * share:.1f}" for share in efficiency(alone, sending)]
-        cells.append(" to ".join(dict.fromkeys(shares)) + " %")
-    return " | ".join(cells)

@@ -71,15 +71,22 @@ def search_step(search: Search, shape: tuple[int, ...], each: int) -> Program:
     return Program(lowered, 0)
 
 
-def published_search(shape: tuple[int, ...], share: int = 1) -> Search:
-    """Tran et al.'s joint search, all widths over `share`; its weights are shapes."""
-    width = KernelSpace.width // share
+def published_search(
+    shape: tuple[int, ...], share: int = 1, shallow: bool = False
+) -> Search:
+    """Tran et al.'s joint search, all widths over `share`; its weights are shapes.
+
+    `shallow` leaves one block of each kind.
+    """
+    width, code = KernelSpace.width // share, FULL.code_width // share
     space = KernelSpace(width=width, tail_width=width, code_width=8 * width)
     vgg = VGG19(widths=tuple(full // share for full in VGG19.widths))
-    code = FULL.code_width // share
     preset = FULL._replace(
         width=FULL.width // share, skip=FULL.skip // share, code_width=code
     )
+    if shallow:
+        space = space.clone(front_blocks=1, back_blocks=1, code_blocks=1)
+        preset = preset._replace(code_blocks=1)
     image = jnp.zeros((1, 2 * STRIDE, 2 * STRIDE, 3))
     return presets.kernel_space(
         Weights(space, _initial(space, image, image)),
