@@ -24,6 +24,7 @@ from benchmarks.roofline import (  # noqa: E402
     efficiency,
     largest_batch,
 )
+from benchmarks.traffic import bytes_moved  # noqa: E402
 
 V5E = CHIPS["v5e"]
 # Lines of a program that libtpu compiled, and one of each other form.
@@ -49,6 +50,36 @@ def test_what_a_program_sends():
     assert (
         collectives(parsed("%m (a: f32[]) -> f32[] {\n  %x = f32[4] add(%a, %b)")) == {}
     )
+
+
+# Numbers of four bytes; S(1) is the core. A row of 100 is filled up to a tile of 128.
+LOOP = """
+%body (p: (f32[8,100])) -> (f32[8,100]) {
+  %p = (f32[8,100]{1,0:T(8,128)}) parameter(0)
+  %x = f32[8,100]{1,0:T(8,128)} get-tuple-element(%p), index=0
+  %y = f32[8,100]{1,0:T(8,128)S(1)} negate(%x)
+  ROOT %z = (f32[8,100]{1,0:T(8,128)}) fusion(%y, %x), kind=kLoop, calls=%fused
+}
+
+%always (p.1: (f32[8,100])) -> pred[] {
+  ROOT %true = pred[]{:T(512)S(1)} constant(true)
+}
+
+ENTRY %main (a: f32[8,100]) -> f32[128] {
+  %a = f32[8,100]{0,1:T(8,128)} parameter(0)
+  %s = (f32[8,100]{1,0:T(8,128)S(1)}, f32[8,100]{0,1:T(8,128)}, u32[]{:S(2)}) copy-start(%a)
+  %c = f32[8,100]{1,0:T(8,128)S(1)} copy-done(%s)
+  %t = (f32[8,100]{1,0:T(8,128)S(1)}) tuple(%c)
+  %w = (f32[8,100]{1,0:T(8,128)}) while(%t), condition=%always, body=%body
+  ROOT %r = f32[128]{0:T(128)} reduce(%w), dimensions={0}, to_apply=%add
+}
+"""  # noqa: E501
+
+
+def test_what_a_program_moves():
+    """The source once, x twice, z, w as large as z, and the answer."""
+    source, tiles, answer = 8 * 100 * 4, 8 * 128 * 4, 128 * 4
+    assert bytes_moved(parsed(LOOP)) == source + 4 * tiles + answer
 
 
 def test_bounds_by_hand():

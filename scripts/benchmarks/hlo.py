@@ -1,4 +1,4 @@
-"""The text of a compiled TPU program, read: instructions, and where their arrays lie."""
+"""The text of a compiled TPU program: its instructions, and where their arrays lie."""
 
 import math
 import re

@@ -1,4 +1,4 @@
-"""What `pod` says of compiled programs: the assumptions, and the cells of two tables."""
+"""What `pod` says of compiled programs: assumptions, and the cells of two tables."""
 
 from typing import Any, NamedTuple
 
@@ -64,6 +64,9 @@ def assumptions(chip: Chip) -> str:
         "Streams of files hold pairs of 8-bit crops.",
     )
     return "\n".join(f"- {line}" for line in lines)
+
+
+NO_ROW = "does not fit" + " |" * (COLUMNS.splitlines()[0].count("|") - 5)
 
 
 def row_of(chip: Chip, found: Compiled) -> str:
