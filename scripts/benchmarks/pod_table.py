@@ -50,13 +50,13 @@ def assumptions(chip: Chip) -> str:
         "flop counts as bf16. Moved are the arrays that an operation reads from the "
         "main memory or writes to it, filled up to whole tiles; what stays on the core "
         "is free.",
-        "The body of a loop counts once: of a search this is one step, with what "
-        "VGG19 sees in the photo, which is found once.",
+        "The body of a loop counts once: of micro-batches the first, of a search one "
+        "step, with what VGG19 sees in the photo, which is found once.",
         "The largest batch lies on a straight line through the memory at the smallest "
         "and the largest batch that were compiled: an estimate.",
         "Efficiencies are predicted for a fixed batch a chip, from the bound and the "
         "all-reduces of one program: first if none of them overlaps with computing, "
-        "then if all does.",
+        "then if all does. A real step is longer than the bound, and hides more.",
         f"An all-reduce is a ring over one link, one way ({chip.link / 1e9:.0f} GB/s), "
         f"and {1e6 * chip.hop:.0f} us a hop along both sides of a square of chips.",
         "Data that come too late, hosts and slow chips are left out; searches that "
