@@ -315,7 +315,8 @@ def test_players_that_cannot_be(tmp_path, change, said):
 
 
 def test_one_image_on_two_devices_is_a_sentence(tmp_path, monkeypatch):
-    monkeypatch.setattr(jax, "device_count", lambda: 2)
+    two = 2 * jax.devices()
+    monkeypatch.setattr(jax, "devices", lambda: two)
     config = tiny()
     config.batch_size = 1
     with pytest.raises(UserError, match="batch_size=1 does not divide among 2 devices"):

@@ -24,6 +24,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 from jax.sharding import AxisType, PartitionSpec
 
+from kernel_space_jax import backend
 from kernel_space_jax.tell import Tell, silent
 
 Way = Literal["map", "vmap"]
@@ -34,7 +35,7 @@ SHARE = 0.8
 
 def way_of_platform() -> Way:
     """How the photos of one device are solved."""
-    return "map" if jax.default_backend() == "cpu" else "vmap"
+    return "map" if backend.platform() == "cpu" else "vmap"
 
 
 def spread(
@@ -51,18 +52,19 @@ def spread(
     def here(shared: Any, stacks: tuple) -> Any:
         chunk = None
         if (way or way_of_platform()) == "vmap":
-            chunk = _chunk(solve, shared, stacks, memory or _memory())
+            chunk = _chunk(solve, shared, stacks, memory or backend.memory())
         return lax.map(lambda one: solve(shared, *one), stacks, batch_size=chunk)
 
     @jax.jit
     def everywhere(shared: Any, *stacks: Any) -> Any:
-        devices = jax.device_count()
-        if devices == 1:
+        devices = backend.devices()
+        if len(devices) == 1:
             return here(shared, stacks)
         count = _count(stacks)
-        missing = -count % devices
+        missing = -count % len(devices)
         filled = jax.tree.map(partial(_fill, missing=missing), stacks)
-        mesh = jax.make_mesh((devices,), (AXIS,), axis_types=(AxisType.Auto,))
+        kind = (AxisType.Auto,)
+        mesh = jax.make_mesh((len(devices),), (AXIS,), kind, devices=devices)
         mapped = jax.shard_map(
             here,
             mesh=mesh,
@@ -86,7 +88,7 @@ def solve_each(
     `tell(done, count)` reports progress.
     """
     count = _count(stacks)
-    if way_of_platform() != "map" or jax.device_count() > 1:
+    if way_of_platform() != "map" or len(backend.devices()) > 1:
         found = jax.block_until_ready(_spread(solve)(shared, *stacks))
         tell(count, count)
         return found
@@ -137,11 +139,6 @@ def _chunk(solve: Callable, shared: Any, stacks: tuple, memory: int | None) -> i
 
 def _count(stacks: Any) -> int:
     return jax.tree.leaves(stacks)[0].shape[0]
-
-
-def _memory() -> int | None:
-    """The bytes of one device, if it reports them."""
-    return (jax.local_devices()[0].memory_stats() or {}).get("bytes_limit")
 
 
 def _fill(stack: Array, missing: int) -> Array:

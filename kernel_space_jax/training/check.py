@@ -7,9 +7,9 @@ is checked where its optimiser is made (optimisers.py).
 from difflib import get_close_matches
 from typing import Any, get_args
 
-import jax
 from ml_collections import ConfigDict
 
+from kernel_space_jax.backend import devices
 from kernel_space_jax.datasets.crops import Augment
 from kernel_space_jax.errors import UserError
 from kernel_space_jax.training.config import defaults_like
@@ -91,17 +91,18 @@ def _check_model(model: Config, where: str) -> None:
 
 
 def _check_devices(config: Config) -> None:
-    if jax.device_count() % config.model_devices:
+    count = len(devices())
+    if count % config.model_devices:
         raise UserError(
             f"model_devices={config.model_devices} does not divide the "
-            f"{jax.device_count()} devices; choose a divisor"
+            f"{count} devices; choose a divisor"
         )
-    devices = jax.device_count() // config.model_devices
-    share = devices * config.accumulate
+    copies = count // config.model_devices
+    share = copies * config.accumulate
     for size in (config.batch_size, *(stage.batch_size for stage in stages(config))):
         if size % share:
             raise UserError(
-                f"batch_size={size} does not divide among {devices} devices "
+                f"batch_size={size} does not divide among {copies} devices "
                 f"in {config.accumulate} parts; choose a multiple of {share}"
             )
 

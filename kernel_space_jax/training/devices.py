@@ -14,6 +14,7 @@ import numpy as np
 from jax.sharding import AxisType, NamedSharding
 from jax.sharding import PartitionSpec as P
 
+from kernel_space_jax.backend import devices
 from kernel_space_jax.errors import UserError
 
 DATA, MODEL = "data", "model"
@@ -58,10 +59,12 @@ class Sharded:
     axis: str | None = None
 
     def __init__(self, model: int = 1):
+        places = devices()
         self.mesh = jax.make_mesh(
-            (jax.device_count() // model, model),
+            (len(places) // model, model),
             (DATA, MODEL),
             axis_types=(AxisType.Auto,) * 2,
+            devices=places,
         )
         self.rows = NamedSharding(self.mesh, P(DATA))
         self.whole = NamedSharding(self.mesh, P())

@@ -119,7 +119,7 @@ def _state(search: Search, theta: dict[str, Any], count: int) -> State:
     return jax.tree.map(lambda leaf: jnp.stack([leaf] * count), one)
 
 
-def _advance(shared: tuple[Search, Array], y: Array, key: Array, state: State) -> State:
+def advance(shared: tuple[Search, Array], y: Array, key: Array, state: State) -> State:
     """A piece of the search, as `deblur` runs it."""
     search, until = shared
     found = blind_search.advance(search, y, key, state, until)
@@ -221,7 +221,7 @@ def _race(
         name = f"ours, {way}"
         shared = (search, jnp.int32(0))
         run, compile_s[name] = compiled(
-            spread(_advance, way), shared, stack, keys, start
+            spread(advance, way), shared, stack, keys, start
         )
         program_gb[name] = program_gigabytes(run)
 

@@ -21,6 +21,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
+from kernel_space_jax.backend import platform
 from kernel_space_jax.models.layers import winograd
 
 LAYOUT = ("NHWC", "HWIO", "NHWC")
@@ -36,7 +37,7 @@ NARROW = 64
 
 def convolve(x: Array, w: Array, stride: int = 1, pad: int = 0) -> Array:
     """w * x with `pad` zeros on every side; w is (kh, kw, C, O)."""
-    if jax.default_backend() == "cpu":
+    if platform() == "cpu":
         return _convolve_cpu(x, w, stride, pad)
     return correlate(x, w, stride, pad)
 
@@ -48,7 +49,7 @@ def convolve_transposed(
 
     w is (kh, kw, C, O) of the convolution whose adjoint this is.
     """
-    if jax.default_backend() == "cpu":
+    if platform() == "cpu":
         return _transposed_cpu(y, w, stride, pad, size)
     return adjoint(y, w, stride, pad, size)
 
@@ -58,7 +59,7 @@ def correlate(x: Array, w: Array, stride: int, pad: int) -> Array:
     kh, kw = w.shape[:2]
     if kh == kw == stride == 1 and pad == 0:
         return jnp.tensordot(x, w[0, 0], 1)
-    if jax.default_backend() != "cpu":
+    if platform() != "cpu":
         return _xla(x, w, stride, ((pad, pad), (pad, pad)))
     rows, columns = (
         (n + 2 * pad - k) // stride + 1
@@ -79,7 +80,7 @@ def adjoint(y: Array, w: Array, stride: int, pad: int, size: tuple[int, int]) ->
     if kh == kw == stride == 1 and pad == 0:
         return jnp.tensordot(y, w[0, 0].T, 1)
     sides = list(zip(size, y.shape[1:3], (kh, kw), strict=True))
-    if jax.default_backend() == "cpu" and _few(y[..., 0].size):
+    if platform() == "cpu" and _few(y[..., 0].size):
         taps = jnp.einsum("nhwo,abco->abnhwc", y, w)
         return jnp.sum(
             jnp.stack(
@@ -91,7 +92,7 @@ def adjoint(y: Array, w: Array, stride: int, pad: int, size: tuple[int, int]) ->
             ),
             0,
         )
-    if jax.default_backend() == "cpu" and stride > 1:
+    if platform() == "cpu" and stride > 1:
         # All s x s pixels that a stride steps over at once, as s s C features: XLA
         # would convolve an image that is mostly zeros.
         blocks = _blocks(w, stride)
@@ -102,7 +103,7 @@ def adjoint(y: Array, w: Array, stride: int, pad: int, size: tuple[int, int]) ->
         return _place(x, (-pad, -pad), 1, size)
     flipped = jnp.flip(w, (0, 1)).swapaxes(2, 3)
     pads = tuple((k - 1 - pad, n - ((m - 1) * stride + 1) + pad) for n, m, k in sides)
-    if jax.default_backend() == "cpu":
+    if platform() == "cpu":
         return _sliding(y, flipped, pads)
     return _xla(y, flipped, 1, pads, dilation=stride)
 

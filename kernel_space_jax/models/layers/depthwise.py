@@ -15,6 +15,7 @@ from flax.linen.dtypes import promote_dtype
 from flax.typing import Dtype
 from jax import Array, lax
 
+from kernel_space_jax.backend import platform
 from kernel_space_jax.models.layers.conv import torch_uniform, uniform_bias
 from kernel_space_jax.models.layers.convolution import LAYOUT
 
@@ -44,7 +45,7 @@ def depthwise(x: Array, w: Array, stride: int = 1) -> Array:
 
     With a stride only every so many rows and columns of it, from the first on.
     """
-    if jax.default_backend() == "cpu":
+    if platform() == "cpu":
         # XLA fuses the two, and computes only the pixels that are kept.
         return _shifted(x, w)[:, ::stride, ::stride]
     pad = (w.shape[0] - 1) // 2

@@ -10,8 +10,9 @@ in the cache; elsewhere over all sets at once.
 
 from collections.abc import Callable
 
-import jax
 from jax import Array, lax
+
+from kernel_space_jax.backend import platform
 
 # Numbers of a strip of the image: four bytes each, and a function makes a few of them.
 STRIP = 1 << 19
@@ -53,7 +54,7 @@ def over_near(f: Function, x: Array, side: int) -> Array:
 def _in_strips(run: Function, x: Array, axis: int) -> Array:
     """run(x), some rows of `axis` at a time on CPU."""
     rows = x.shape[axis]
-    if jax.default_backend() != "cpu" or not isinstance(x.size, int):
+    if platform() != "cpu" or not isinstance(x.size, int):
         return run(x)
     fit = max(1, STRIP * rows // x.size)
     strip = max(s for s in range(1, rows + 1) if rows % s == 0 and s <= fit)

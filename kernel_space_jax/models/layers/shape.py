@@ -7,6 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from kernel_space_jax.backend import platform
+
 Padding = Literal["zero", "reflect", "replicate"]
 
 
@@ -161,7 +163,7 @@ def window_mean(x: Array, window: int = 0) -> Array:
     height, width = x.shape[1:3]
     if window == 0 or (window >= height and window >= width):
         return jnp.mean(x, (1, 2), keepdims=True)
-    sums = _running_sums if jax.default_backend() == "cpu" else _sum_differences
+    sums = _running_sums if platform() == "cpu" else _sum_differences
     for axis, n in ((1, height), (2, width)):
         size = min(window, n)
         x = (sums(x.astype(jnp.float32), axis, size) / size).astype(x.dtype)
