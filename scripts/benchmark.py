@@ -51,8 +51,8 @@ BENCHMARKS = (
     scores,
     pod,
 )
-# What docs/speed.md shows: one section each, none of more than three quiet minutes but
-# the last, which compiles for an hour.
+# What docs/speed.md shows: one section each, none of more than three quiet minutes. `pod`
+# is not among them, for it compiles for an hour.
 SHOWN = (
     "restorers",
     "srn",
@@ -74,7 +74,6 @@ SHOWN = (
     "deblur",
     "data",
     "scores",
-    "pod --config.dtype=bfloat16",
 )
 KEYS = {"allow_extra_args": True, "ignore_unknown_options": True}
 app = typer.Typer(help=__doc__, add_completion=False, no_args_is_help=True)
