@@ -149,7 +149,8 @@ def test_the_table_is_written_over_its_section(tmp_path, monkeypatch):
 def test_all_shows_every_benchmark():
     shown = {words.split()[0] for words in benchmark.SHOWN}
     commands = {f.__name__.replace("_", "-") for f in benchmark.BENCHMARKS}
-    assert shown == commands
+    # It compiles for an hour.
+    assert shown == commands - {"pod"}
     page = common.PAGE.read_text()
     assert "python scripts/benchmark.py all --write" in page
 

@@ -68,4 +68,4 @@ def test_sizes_must_agree(config):
     with pytest.raises(UserError, match="set config.data.crop=16"):
         build_task(config)
     with pytest.raises(UserError, match="did you mean 'stylegan2'"):
-        defaults("generator", network="stylegan")
+        defaults("generator", network="stylegan22")

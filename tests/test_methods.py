@@ -39,6 +39,7 @@ VALUES = {
     "vgg": None,
     "translator": None,
     "watch": print,
+    "places": 2,
     "starts": 2,
     "space": None,
     "resize": True,
