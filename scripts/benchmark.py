@@ -51,8 +51,8 @@ BENCHMARKS = (
     scores,
     pod,
 )
-# What docs/speed.md shows: one section each, none of more than three quiet minutes. `pod`
-# is not among them, for it compiles for an hour.
+# What docs/speed.md shows: one section each, none of more than three quiet minutes.
+# `pod` is not among them, for it compiles for an hour.
 SHOWN = (
     "restorers",
     "srn",
