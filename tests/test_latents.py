@@ -225,8 +225,9 @@ def test_places_come_back_as_a_grid(larger):
 
 
 @pytest.mark.slow
-def test_the_blur_may_be_a_code(larger):
+def test_the_blur_may_be_a_code(larger, monkeypatch):
     """F of the kernel space that comes with the package."""
+    monkeypatch.setitem(presets.TURNS, "quick", Alternating(rounds=2, x=40, k=10))
     prior = latents(larger)
     x = jnp.clip(prior.apply(prior.init(jax.random.key(5))), 0, 1)
     y = np.asarray(Uniform("reflect")(x, jnp.full((3, 3), 1 / 9))[0])
