@@ -21,6 +21,8 @@ from kernel_space_jax.metrics import psnr
 from kernel_space_jax.models.restorers.compact import Compact
 from kernel_space_jax.operators import KernelField
 from kernel_space_jax.operators.camera import GAMMA
+from kernel_space_jax.training.data import open_feed
+from kernel_space_jax.training.workdir import read_config
 
 
 def path(angle: float, length: int = 11, side: int = 33) -> np.ndarray:
@@ -140,3 +142,32 @@ def test_the_verb(camera, tmp_path):
     assert isinstance(weights.load(out).module, Compact)
     again = kernel_space_here(*words.split())
     assert again.returncode == 2 and "exists already" in again.stderr
+
+
+def test_the_known_blur_is_seen_too(camera, tmp_path):
+    """Half of the crops are of the pairs that are to be kept."""
+    negatives = tmp_path / "negatives"
+    for name, x in enumerate(np.random.default_rng(0).random((2, 64, 64, 3))):
+        for part, image in (("sharp", x), ("blurry", 1 - x)):
+            ks.write(negatives / part / f"{name}.png", ks.Photo(image))
+    out = tmp_path / "camera.safetensors"
+    words = f"adapt --blurry {camera}/blurry --sharp {camera}/sharp --pairs 2 -o {out}"
+    words += f" --start {camera}/restorer.safetensors --config.steps=2"
+    words += " --config.data.crop=32 --config.data.validation_size=2"
+    words += f" --config.batch_size=2 --known pairs:{negatives}"
+    done = kernel_space_here(*words.split())
+    assert done.returncode == 0, done.stderr
+    config = read_config(tmp_path / "camera-run" / "training" / "adapted")
+    feed = open_feed(config)
+    crops = [next(feed) for _ in range(16)]
+    feed.close()
+    kept = [
+        np.allclose(x / 255 + y / 255, 1, atol=0.01)
+        for crop in crops
+        for x, y in zip(crop["sharp"], crop["blurry"], strict=True)
+    ]
+    assert 0.3 < np.mean(kept) < 0.7
+    other = words.replace(f"-o {out}", f"-o {tmp_path}/other.safetensors")
+    other = other.replace(f"pairs:{negatives}", f"images:{camera}/sharp")
+    refused = kernel_space_here(*other.split())
+    assert refused.returncode == 2 and "holds no pairs" in refused.stderr

@@ -210,7 +210,8 @@ def adapt(
 
     folder = run or output.with_name(f"{output.stem}-run")
     claim([output], overwrite=overwrite)
-    _claim_run(folder, [f"images:{blurry}", f"images:{sharp}"], None, "pairs")
+    sets = [f"images:{blurry}", f"images:{sharp}", *([known] if known else [])]
+    _claim_run(folder, sets, None, "pairs")
     with Bar("making pairs:") as bar:
         file = learn(
             folder,

@@ -26,7 +26,9 @@ from kernel_space_jax import images
 from kernel_space_jax.datasets import open_source
 from kernel_space_jax.datasets.source import Source
 from kernel_space_jax.deblur import find_field
+from kernel_space_jax.errors import UserError
 from kernel_space_jax.experiments.arms import Say, prepared, trained
+from kernel_space_jax.experiments.cameras import are_pairs
 from kernel_space_jax.operators import Basis, Camera, KernelField
 from kernel_space_jax.operators.camera import GAMMA
 from kernel_space_jax.solvers.per_pixel.found import decided, likeliest
@@ -169,6 +171,8 @@ def adapt(
     `config` is of R's own network (configs/adapt.py); its data sets are set here.
     `finder` is G. `known` is the spec of pairs whose blur R is not to forget.
     """
+    if known and not are_pairs(known):
+        raise UserError(f"{known} holds no pairs; give pairs of the blur to keep")
     say(f"putting the blur of {len(blurry)} photos on {len(sharp)} sharp ones")
     camera_pairs(
         run / "pairs", blurry, sharp, finder, pairs, seed=config.seed, tell=tell
@@ -177,7 +181,8 @@ def adapt(
     config = config.copy_and_resolve_references().unlock()
     config.data.train, config.data.weights = (tiled,), (1.0,)
     if known:
-        config.data.train, config.data.weights = (tiled, known), (1 - KEPT, KEPT)
+        kept = prepared(run, "known", open_source(known))
+        config.data.train, config.data.weights = (tiled, kept), (1 - KEPT, KEPT)
     if config.data.validation == SYNTHETIC:
         config.data.validation = f"pairs:{run / 'pairs'}"
     return trained(run, arm, config, say)

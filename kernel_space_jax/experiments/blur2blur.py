@@ -124,10 +124,9 @@ def blur2blur(
     finder, count = weights.load(FINDER), PAIRS_EACH * len(sharp)
     photos = (blurry, sharp, finder)
     files["adapted"] = adapt(run, *photos, config, pairs=count, say=say)
-    mixed, kept = config.copy_and_resolve_references().unlock(), ""
-    if are_pairs(sets.known):
-        kept = prepared(run, "known", open_source(sets.known))
-    else:
+    mixed = config.copy_and_resolve_references().unlock()
+    kept = sets.known if are_pairs(sets.known) else ""
+    if not kept:
         mixed.data.blur, mixed.data.fresh = "shake", KEPT
         mixed.data.noise = first.data.noise
     files["both"] = adapt(

@@ -1,4 +1,4 @@
-"""Layers that both StyleGANs share; weights are stored as N(0, 1).
+"""What both StyleGANs share: options and layers; weights are stored as N(0, 1).
 
 They are scaled in each call by gain / sqrt(fan in), so that all learn at one rate.
 """
@@ -7,6 +7,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jax import Array
+
+from kernel_space_jax.models.generators.generator import Generator
 
 # The mapping learns a hundred times slower than the rest.
 MAPPING_RATE = 0.01
@@ -19,6 +21,27 @@ unit = nn.initializers.normal(1.0)
 def normalised(z: Array) -> Array:
     """z (N, S) of length sqrt(S)."""
     return z * jax.lax.rsqrt(jnp.mean(jnp.square(z), -1, keepdims=True) + EPSILON)
+
+
+class Growing(Generator):
+    """Grows an image from 4x4 pixels: `widths` are the features at 4, 8, ... R.
+
+    Each size has two styles; `mapping` layers make a style of z.
+    """
+
+    widths: tuple[int, ...] = (512, 512, 512, 512)
+    style: int = 512
+    mapping: int = 8
+
+    slope = SLOPE
+
+    @property
+    def size(self) -> int:
+        return 4 * 2 ** (len(self.widths) - 1)
+
+    @property
+    def latents(self) -> tuple[int, int]:
+        return 2 * len(self.widths), self.style
 
 
 class Linear(nn.Module):

@@ -18,12 +18,12 @@ from jax import Array
 from kernel_space_jax.models.generators.equalised import (
     MAPPING_RATE,
     SLOPE,
+    Growing,
     Linear,
     Noise,
     normalised,
     unit,
 )
-from kernel_space_jax.models.generators.generator import Generator
 from kernel_space_jax.models.generators.resampling import smooth
 from kernel_space_jax.models.layers.convolution import convolve, convolve_transposed
 from kernel_space_jax.models.layers.norms import instance_norm
@@ -80,25 +80,10 @@ class Styled(nn.Module):
         return instance_norm(x) * (scale + 1) + shift
 
 
-class StyleGAN(Generator):
-    """Styles (N, L, S), a map of noise a style -> (N, R, R, 3), about [-1, 1].
-
-    `widths` are the features at 4, 8, ... R pixels a side.
-    """
+class StyleGAN(Growing):
+    """Styles (N, L, S), a map of noise a style -> (N, R, R, 3), about [-1, 1]."""
 
     widths: tuple[int, ...] = (512, 512, 512, 512, 256, 128, 64, 32, 16)
-    style: int = 512
-    mapping: int = 8
-
-    slope = SLOPE
-
-    @property
-    def size(self) -> int:
-        return 4 * 2 ** (len(self.widths) - 1)
-
-    @property
-    def latents(self) -> tuple[int, int]:
-        return 2 * len(self.widths), self.style
 
     def noise_shapes(self) -> list[tuple[int, int, int, int]]:
         """Of each map: two of each size."""

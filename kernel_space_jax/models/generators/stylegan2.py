@@ -19,12 +19,12 @@ from kernel_space_jax.models.generators.equalised import (
     EPSILON,
     MAPPING_RATE,
     SLOPE,
+    Growing,
     Linear,
     Noise,
     normalised,
     unit,
 )
-from kernel_space_jax.models.generators.generator import Generator
 from kernel_space_jax.models.generators.resampling import smooth, upsample
 from kernel_space_jax.models.layers.convolution import convolve, convolve_transposed
 
@@ -93,25 +93,10 @@ class ToRGB(nn.Module):
         return rgb if before is None else rgb + upsample(before)
 
 
-class StyleGAN2(Generator):
-    """Styles (N, L, S), a map of noise each convolution -> (N, R, R, 3), about [-1, 1].
-
-    `widths` are the features at 4, 8, ... R pixels a side.
-    """
+class StyleGAN2(Growing):
+    """Styles (N, L, S), a map of noise a convolution -> (N, R, R, 3), about [-1, 1]."""
 
     widths: tuple[int, ...] = (512, 512, 512, 512, 512, 256, 128)
-    style: int = 512
-    mapping: int = 8
-
-    slope = SLOPE
-
-    @property
-    def size(self) -> int:
-        return 4 * 2 ** (len(self.widths) - 1)
-
-    @property
-    def latents(self) -> tuple[int, int]:
-        return 2 * len(self.widths), self.style
 
     def noise_shapes(self) -> list[tuple[int, int, int, int]]:
         """Of each map: one of 4x4, then two of each size."""

@@ -63,8 +63,8 @@ PRESETS = {
 }
 
 
-# Of a generator's latents and the blur, in turns. Half of "quick" finds no face of the
-# generator that comes with the package: 30 dB in place of 38 on two of its images.
+# Of a generator's latents and the blur, in turns. Half of those of "quick" do not find
+# the faces of the generator that comes with the package.
 TURNS = {
     "full": Alternating(25, 300, 200),
     "balanced": Alternating(20, 200, 150),
