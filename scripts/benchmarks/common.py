@@ -1,4 +1,4 @@
-"""What every benchmark shares: platform, turns, compiling apart, the written page."""
+"""What every benchmark shares: its options, the platform, the written page."""
 
 import json
 import os
@@ -6,19 +6,17 @@ import platform
 import re
 import shlex
 import sys
-import time
-from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
-from statistics import median
 from typing import Annotated, Any, NoReturn
 
 import jax
 import typer
+from benchmarks.rows import HEAD, Row
+from benchmarks.timing import Call, peak, race
 
 from kernel_space_jax.evaluation.tables import put_section
 
-Call = Callable[[], object]
 Positive = Annotated[int, typer.Option(min=1)]
 JsonFile = Annotated[
     Path | None, typer.Option("--json", help="Also write the figures to this file.")
@@ -56,35 +54,6 @@ def only_on(name: str, reason: str) -> None:
         refuse(f"{reason}; run it with --platform {name}")
 
 
-def race(calls: dict[str, Call], rounds: int) -> dict[str, float]:
-    """Median milliseconds of each call; the calls take turns, after one warm-up.
-
-    A call returns when its work is done: ours blocks until ready, see also `theirs`.
-    """
-    times: dict[str, list[float]] = {name: [] for name in calls}
-    for warm in (False, *[True] * rounds):
-        for name, call in calls.items():
-            start = time.perf_counter()
-            call()
-            if warm:
-                times[name].append(1e3 * (time.perf_counter() - start))
-    return {name: median(values) for name, values in times.items()}
-
-
-def compiled(function: Callable, *args: Any, **options: Any) -> tuple[Any, float]:
-    """The program of `function` for these arguments, and the seconds it took."""
-    lowered = jax.jit(function, **options).lower(*args)
-    start = time.perf_counter()
-    return lowered.compile(), time.perf_counter() - start
-
-
-def program_gigabytes(program: Any) -> float:
-    """What a compiled program holds at once: arguments, answers and between."""
-    sizes = program.memory_analysis()
-    parts = ("argument", "output", "temp")
-    return sum(getattr(sizes, f"{part}_size_in_bytes") for part in parts) / 1e9
-
-
 def pytorch() -> Any:
     """PyTorch on the platform of JAX; where that is not, a sentence and the end."""
     if not find_spec("torch"):
@@ -107,25 +76,6 @@ def pytorch() -> Any:
     return torch
 
 
-def their_device() -> str:
-    """Where PyTorch must compute to be compared with JAX."""
-    return "cuda" if jax.default_backend() == "gpu" else "cpu"
-
-
-def theirs(call: Call) -> Call:
-    """A call of PyTorch that returns when the device is done."""
-    if their_device() == "cpu":
-        return call
-    import torch
-
-    def finished() -> object:
-        answer = call()
-        torch.cuda.synchronize()
-        return answer
-
-    return finished
-
-
 def machine(**versions: str) -> str:
     """One line: device, cores and versions."""
     names = {"Python": platform.python_version(), "jax": jax.__version__, **versions}
@@ -138,51 +88,60 @@ def machine(**versions: str) -> str:
     return f"{kind}{host}; {listed}"
 
 
+def _words(arguments: list[str]) -> list[str]:
+    """The arguments but --write and --json FILE, which change no figure."""
+    kept = [word for word in arguments if word != "--write"]
+    if "--json" in kept:
+        place = kept.index("--json")
+        del kept[place : place + 2]
+    return kept
+
+
 class Report:
     """What a benchmark says: shown at once, and kept for docs/speed.md."""
 
     def __init__(self, title: str) -> None:
-        self.title, self.lines = title, list[str]()
+        self.title, self.lines, self.rows = title, list[str](), list[Row]()
 
     def __call__(self, text: str) -> None:
         typer.echo(text)
         self.lines.append(text)
 
-    def close(self, figures: dict[str, Any], file: Path | None, write: bool) -> None:
+    def compare(
+        self,
+        name: str,
+        calls: dict[str, Call],
+        rounds: int,
+        *,
+        difference: float,
+        allowed: float,
+        **known: float,
+    ) -> None:
+        """Times the calls, ours first, and says the row; refuses unequal work."""
+        if not difference < allowed:
+            refuse(
+                f"{name}: ours and the other differ by {difference:.1e}, more than "
+                f"{allowed:.0e}: nothing to time"
+            )
+        self.add(Row(name, race(calls, rounds), difference, peak=peak(), **known))
+
+    def add(self, row: Row) -> None:
+        """Says a row, under the head of the table."""
+        if not self.rows:
+            self(HEAD)
+        self.rows.append(row)
+        self(row.line())
+
+    def close(
+        self, file: Path | None, write: bool, figures: dict[str, Any] | None = None
+    ) -> None:
         """Writes the figures to `file`, and the text over its section of the page."""
         if file:
-            file.write_text(json.dumps(figures, indent=2) + "\n")
+            rows = {row.name: row.figures() for row in self.rows}
+            found = {"machine": machine(), "title": self.title, "rows": rows}
+            file.write_text(json.dumps(found | (figures or {}), indent=2) + "\n")
         if write:
-            words = [word for word in sys.argv[1:] if word != "--write"]
+            words = _words(sys.argv[1:])
             command = shlex.join(["python", "scripts/benchmark.py", *words])
             text = "\n".join([f"## {self.title}", "", f"    {command} --write", ""])
             put_section(PAGE, self.title, "\n".join([text, *self.lines]) + "\n")
-
-
-def race_step(
-    say: Report,
-    calls: dict[str, Call],
-    rounds: int,
-    *,
-    seconds: float,
-    gigabytes: float,
-    difference: float,
-) -> dict[str, Any]:
-    """Times a step, ours first, and says what it took; the figures.
-
-    `seconds` are those of ours in compilation, `difference` is that of the losses.
-    """
-    ms = race(calls, rounds)
-    ratio = min(list(ms.values())[1:]) / ms["ours"]
-    say(f"| {' | '.join(ms)} | best torch / ours | compilation, s | memory, GB |")
-    say("|---:" * (len(ms) + 3) + "|")
-    cells = [f"{value:.0f}" for value in ms.values()]
-    cells += [f"{ratio:.2f}", f"{seconds:.1f}", f"{gigabytes:.2f}"]
-    say(f"| {' | '.join(cells)} |\n\nThe losses differ by {difference:.1e}.")
-    return {
-        "ms": ms,
-        "ratio": ratio,
-        "compile_s": seconds,
-        "program_gb": gigabytes,
-        "difference": difference,
-    }
