@@ -5,20 +5,14 @@ import time
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
+from statistics import median
 from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
 import typer
-from benchmarks.common import (
-    JsonFile,
-    Positive,
-    Report,
-    Write,
-    compiled,
-    machine,
-    race,
-)
+from benchmarks.common import JsonFile, Positive, Report, Write, machine
+from benchmarks.timing import compiled, race
 from jax import Array
 
 from kernel_space_jax import images
@@ -88,7 +82,7 @@ def _step_alone_and_fed(network: str, feed: Batches, steps: int) -> dict[str, fl
         state, metrics = step(state, batch, key, task.frozen)
         jax.block_until_ready(metrics)
 
-    alone = race({"step": lambda: run(batch)}, steps)["step"]
+    alone = median(race({"": lambda: run(batch)}, steps)[""])
     waited, start = 0.0, time.perf_counter()
     for _ in range(steps):
         asked = time.perf_counter()
@@ -148,11 +142,10 @@ def data(
             feeds["prepared, tf.data"] = feed(whole, backend="tf")
         rates = {name: _rate(one, count) for name, one in feeds.items()}
         keys = jax.random.split(jax.random.key(1), batch)
-        seconds = race({"": lambda: jax.block_until_ready(make(keys))}, count)[""] / 1e3
-        rates["made on the device"] = batch / seconds
+        ms = race({"": lambda: jax.block_until_ready(make(keys))}, count)[""]
+        rates["made on the device"] = 1e3 * batch / median(ms)
         step = {name: _step_alone_and_fed(name, feed(files), steps) for name in network}
-    device = machine()
-    say(f"{device}\n\nbatches of {batch} pairs, {crop}x{crop}\n")
+    say(f"{machine()}\n\nbatches of {batch} pairs, {crop}x{crop}\n")
     say("| pairs from | images/s |\n|---|---:|")
     for name, rate in rates.items():
         say(f"| {name} | {2 * rate:.1f} |")
@@ -166,5 +159,4 @@ def data(
             f"| {name} | {one['alone_ms']:.0f} | {eats:.1f} | {one['fed_ms']:.0f} | "
             f"{100 * one['waiting']:.1f} % |"
         )
-    figures = {"pairs_per_s": rates, "step": step, "machine": device}
-    say.close(figures, json_file, write)
+    say.close(json_file, write, {"pairs_per_s": rates, "step": step})
