@@ -137,6 +137,13 @@ def blur2blur(
             help="A weight file or the name of installed ones; else one learns here."
         ),
     ] = "",
+    arm: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What is trained and scored, by default all of docs/protocols/"
+            "blur2blur.md; may be repeated."
+        ),
+    ] = None,
     seeds: Annotated[
         int, typer.Option(min=1, max=100, help="How often everything is done.")
     ] = 1,
@@ -159,6 +166,7 @@ def blur2blur(
         experiment.Sets(known, camera, test),
         context.args,
         restorer=restorer,
+        arms=arm or experiment.ARMS,
         say=lambda text: err.print(escape(text)),
     )
     for name, one in found.items():

@@ -15,7 +15,8 @@ photos and, of other scenes, sharp ones (cameras.py):
 
 RUN/known/, RUN/unknown/, RUN/camera/   the data (cameras.py)
 RUN/...                                 the arms (arms.py)
-RUN/scores-known/, RUN/scores-unknown/, RUN/examples.png
+RUN/scores-known/, RUN/scores-unknown/
+RUN/examples.png                        where there are translator and adapted
 """
 
 import re
@@ -57,6 +58,7 @@ CONFIGS = {
     "adapt": "adapt",
 }
 UNPAIRED, DEGRADED = ("cyclegan", "dualgan"), ("rsblur", "bsrgan")
+ARMS = ("translator", *UNPAIRED, "adapted", "both", *DEGRADED, "paired")
 EXAMPLES = 3
 PAIRS_EACH = 5  # of a sharp photo, under the blur of so many others
 
@@ -67,14 +69,18 @@ def blur2blur(
     words: Sequence[str] = (),
     *,
     restorer: str = "",
+    arms: Sequence[str] = ARMS,
     say: Say = lambda text: None,
 ) -> dict[str, Table]:
-    """Trains every arm and scores it; the tables of the known and the unknown blur.
+    """Trains the arms and scores them; the tables of the known and the unknown blur.
 
     `restorer` is a weight file or the name of one; without it, R learns here. `words`
     are --config.key=value for every config, or --translator.key=value for that one.
     """
     check_sets(sets)
+    for arm in arms:
+        if arm not in ARMS:
+            raise unknown("arm", arm, ARMS)
     if restorer:
         check_restorer(restorer, *weights.load(restorer, role=""))
         _check_unused(words)
@@ -99,20 +105,21 @@ def blur2blur(
         alone = trained(run, "alone", first, say)
     files = {"alone": alone}
 
-    config = config_of("translator")
-    shown = _unpaired(here)
-    if are_pairs(sets.known):
-        shown["known_pairs"] = {"train": (sets.known,), "validation": sets.known}
-        config.model.kernel_space = "kernel-space"
-    else:
-        # The blur that R knows, with the noise that its config gives it.
-        shown["sharp_photos"] |= {"blur": "shake", "noise": first.data.noise}
-        config.data.kernel_size = first.data.kernel_size
-    config.data.streams = shown
-    config.model.restorer = str(alone)
-    files["translator"] = trained(run, "translator", config, say)
+    if "translator" in arms:
+        config = config_of("translator")
+        shown = _unpaired(here)
+        if are_pairs(sets.known):
+            shown["known_pairs"] = {"train": (sets.known,), "validation": sets.known}
+            config.model.kernel_space = "kernel-space"
+        else:
+            # The blur that R knows, with the noise that its config gives it.
+            shown["sharp_photos"] |= {"blur": "shake", "noise": first.data.noise}
+            config.data.kernel_size = first.data.kernel_size
+        config.data.streams = shown
+        config.model.restorer = str(alone)
+        files["translator"] = trained(run, "translator", config, say)
 
-    for arm in UNPAIRED:
+    for arm in [arm for arm in UNPAIRED if arm in arms]:
         config = config_of(arm)
         config.data.streams = _unpaired(here)
         files[arm] = trained(run, arm, config, say)
@@ -123,29 +130,35 @@ def blur2blur(
     blurry, sharp = open_source(here.blurry), open_source(here.sharp)
     finder, count = weights.load(FINDER), PAIRS_EACH * len(sharp)
     photos = (blurry, sharp, finder)
-    files["adapted"] = adapt(run, *photos, config, pairs=count, say=say)
-    mixed = config.copy_and_resolve_references().unlock()
-    kept = sets.known if are_pairs(sets.known) else ""
-    if not kept:
-        mixed.data.blur, mixed.data.fresh = "shake", KEPT
-        mixed.data.noise = first.data.noise
-    files["both"] = adapt(
-        run, *photos, mixed, pairs=count, known=kept, arm="both", say=say
-    )
+    if "adapted" in arms:
+        files["adapted"] = adapt(run, *photos, config, pairs=count, say=say)
+    if "both" in arms:
+        mixed = config.copy_and_resolve_references().unlock()
+        kept = sets.known if are_pairs(sets.known) else ""
+        if not kept:
+            mixed.data.blur, mixed.data.fresh = "shake", KEPT
+            mixed.data.noise = first.data.noise
+        files["both"] = adapt(
+            run, *photos, mixed, pairs=count, known=kept, arm="both", say=say
+        )
     config.data.train = (here.sharp,)
-    for arm in DEGRADED:
+    for arm in [arm for arm in DEGRADED if arm in arms]:
         config.data.blur = arm
         files[arm] = trained(run, arm, config, say)
-    config.data.blur = "none"
-    config.data.train = (prepared(run, "camera", open_source(here.pairs)),)
-    files["paired"] = trained(run, "paired", config, say)
+    if "paired" in arms:
+        config.data.blur = "none"
+        config.data.train = (prepared(run, "camera", open_source(here.pairs)),)
+        files["paired"] = trained(run, "paired", config, say)
 
     def methods(names: Sequence[str]) -> list[Method]:
         return [
             from_weights(alone),
             named("blurry"),
-            translated(files["translator"], alone),
-            *(from_weights(file) for file in list(files.values())[2:]),
+            *(
+                translated(file, alone) if arm == "translator" else from_weights(file)
+                for arm, file in files.items()
+                if arm != "alone"
+            ),
         ]
 
     tables = {}
@@ -153,7 +166,8 @@ def blur2blur(
         say(f"scoring on the {name} blur")
         settings = Settings(spec, PAIRS.name)
         tables[name] = evaluate(run / f"scores-{name}", settings, methods)
-    draw_examples(run / "examples.png", run, here.unknown)
+    if {"translator", "adapted"} <= files.keys():
+        draw_examples(run / "examples.png", run, here.unknown)
     return tables
 
 
@@ -164,6 +178,7 @@ def over_seeds(
     words: Sequence[str] = (),
     *,
     restorer: str = "",
+    arms: Sequence[str] = ARMS,
     say: Say = lambda text: None,
 ) -> dict[str, Table]:
     """The tables of RUN/seed-0/, RUN/seed-1/, ... in one, a group each."""
@@ -173,7 +188,12 @@ def over_seeds(
     for seed in range(seeds):
         word = f"--config.seed={seed}"
         found[f"seed-{seed}"] = blur2blur(
-            run / f"seed-{seed}", sets, [*words, word], restorer=restorer, say=say
+            run / f"seed-{seed}",
+            sets,
+            [*words, word],
+            restorer=restorer,
+            arms=arms,
+            say=say,
         )
     names = next(iter(found.values()))
     return {
