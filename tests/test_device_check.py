@@ -96,7 +96,7 @@ def test_differences():
     assert sides.alike(1e-3) and not sides.alike(float("nan"))
 
 
-def test_a_size_that_memory_holds(monkeypatch):
+def test_a_size_that_memory_holds():
     def attempt(size: int) -> str:
         if size > 4:
             raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: out of memory")
@@ -143,6 +143,25 @@ def test_restoration_makes_the_steps_of_the_rival():
     ours = restoration.plain_steps(jnp.asarray(y), field, 3)
     theirs = restoration._answer(restoration._theirs(y, field, 3))
     assert sides.relative(ours, theirs) < 1e-4
+
+
+def test_a_part_that_fails_leaves_the_others(tmp_path):
+    """With a Python that runs no part, but the page: `train` ends with code 3."""
+    fake = tmp_path / "bin" / "python3"
+    fake.parent.mkdir()
+    fake.write_text(f"""#!/bin/sh
+case $2 in *.page) exec {sys.executable} "$@" ;; esac
+[ "$3" != train ] || exit 3
+""")
+    fake.chmod(0o755)
+    env = os.environ | {"PATH": f"{fake.parent}:{os.environ['PATH']}"}
+    command = [SCRIPT, "--out", "found"]
+    run = subprocess.run(command, env=env, cwd=tmp_path, capture_output=True, text=True)
+    assert run.returncode == 1, run.stderr
+    lines = (tmp_path / "found" / "summary.txt").read_text().splitlines()
+    assert [line.split(":")[0] for line in lines] == list(page.PARTS)
+    assert lines[1] == "train: failed: exit code 3; nothing was measured"
+    assert lines[2].startswith("blind: not begun")
 
 
 def test_an_unknown_option():

@@ -7,7 +7,7 @@ from importlib import import_module
 from pathlib import Path
 
 from device_check.page import PARTS
-from device_check.record import Record
+from device_check.record import Record, reason
 
 
 def main() -> int:
@@ -23,8 +23,7 @@ def main() -> int:
         run(record, given.quick)
     except Exception as error:
         traceback.print_exc()
-        reason = (str(error).splitlines() or [""])[0]
-        record.end(f"failed: {type(error).__name__}: {reason}")
+        record.end(f"failed: {reason(error)}")
         return 1
     record.end()
     return 0

@@ -52,6 +52,11 @@ class Record:
         new.replace(self.file)
 
 
+def reason(error: Exception) -> str:
+    """Why a row or a part has no figure: the kind of error and its first line."""
+    return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
+
+
 def versions() -> dict[str, str]:
     """Python and the packages that are installed."""
     found = {"Python": platform.python_version()}

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from copy import deepcopy
 from importlib.util import find_spec
 from statistics import median
 from typing import Any, NamedTuple, TypeVar
@@ -75,7 +74,7 @@ def their_space(space: Space, layout: str) -> Any:
     from benchmarks import torch_kernel_space
 
     module = space.module
-    model = torch_kernel_space.KernelSpace(
+    model: Any = torch_kernel_space.KernelSpace(
         module.width,
         module.code_width,
         module.front_blocks,
@@ -85,7 +84,7 @@ def their_space(space: Space, layout: str) -> Any:
     )
     tensors = {name: torch.tensor(value) for name, value in space.tensors.items()}
     model.load_state_dict(tensors)
-    return deepcopy(model).to(their_device(), memory_format=getattr(torch, layout))
+    return model.to(their_device(), memory_format=getattr(torch, layout))
 
 
 def their_image(image: Any, layout: str = LAYOUTS[0]) -> Any:

@@ -17,7 +17,7 @@ from benchmarks.timing import (
     theirs,
 )
 from device_check import sides
-from device_check.record import Record
+from device_check.record import Record, reason
 from device_check.sides import Space, precision
 from jax import Array
 
@@ -83,7 +83,7 @@ def _peak(record: Record, dtype: str, quick: bool) -> float:
 
 def _ours(space: Space, dtype: str, batch: int) -> Ours:
     """A step of Adam on the Charbonnier loss, and one step made."""
-    module = space.module.clone(dtype=jnp.dtype(dtype))
+    module: Any = space.module.clone(dtype=jnp.dtype(dtype))
     optimiser = optax.adam(RATE)
 
     def loss(variables, x: Array, y: Array) -> Array:
@@ -158,8 +158,7 @@ def _beside(
         held = sides.their_gigabytes(call)
     except Exception as error:
         # One that cannot compile or has too little memory leaves the others.
-        reason = (str(error).splitlines() or [""])[0]
-        say(f"not measured: {type(error).__name__}: {reason}", aim)
+        say(f"not measured: {reason(error)}", aim)
         return
     speeds = {who: 1e3 * batch / time for who, time in ms.items()}
     ratio = ms["torch"] / ms["ours"]
