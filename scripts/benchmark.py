@@ -7,17 +7,27 @@ What is compared takes turns, round by round, so that a busy machine slows every
 contestant alike. Figures are medians of warm rounds; compilation is timed apart.
 """
 
+import json
 import subprocess
 import sys
+import tempfile
 from enum import StrEnum
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 from benchmarks.adversarial import adversarial
 from benchmarks.basis import basis
 from benchmarks.blind import blind
 from benchmarks.blur2blur import blur2blur
-from benchmarks.common import Write, choose_platform
+from benchmarks.common import (
+    PAGE,
+    JsonFile,
+    Report,
+    Write,
+    choose_platform,
+    machine,
+)
 from benchmarks.conv import conv
 from benchmarks.data import data
 from benchmarks.deblur import deblur
@@ -26,6 +36,7 @@ from benchmarks.kernel_space import kernel_space
 from benchmarks.maxim import maxim
 from benchmarks.pod import pod
 from benchmarks.restorers import restorers
+from benchmarks.rows import draw
 from benchmarks.scores import scores
 from benchmarks.srn import srn
 from benchmarks.starts import starts
@@ -54,26 +65,49 @@ BENCHMARKS = (
 # What docs/speed.md shows: one section each, none of more than three quiet minutes.
 # `pod` is not among them, for it compiles for an hour.
 SHOWN = (
-    "restorers",
-    "srn",
-    "restorers --preset mimo-unet-plus",
-    "restorers --preset restormer --size 128x128 --rounds 1",
-    "maxim",
     "kernel-space",
-    "train",
-    "adversarial",
-    "blur2blur",
     "transfer",
     "transfer --published --size 256x256",
+    "restorers",
+    "restorers --preset mimo-unet-plus",
+    "restorers --preset restormer --size 128x128 --rounds 1",
+    "srn",
+    "maxim",
+    "adversarial",
+    "blur2blur",
     "blind",
-    "blind --share 4 --shallow --batches 1,8 --steps 1",
+    "blind --share 4 --shallow --batches 1,8,32 --steps 1",
     "starts",
     "basis",
-    "conv",
     "face",
-    "deblur",
+    "conv",
     "data",
     "scores",
+    "train",
+    "deblur",
+)
+# The same computations, smaller: twelve minutes in all.
+QUICK = (
+    "kernel-space --batch 1 --rounds 3",
+    "transfer --size 256x256 --rounds 3",
+    "restorers --preset nafnet-32 --size 128x128 --rounds 3",
+    "restorers --preset mimo-unet-plus --shallow --size 128x128 --rounds 3",
+    "restorers --preset restormer --shallow --size 128x128 --rounds 3",
+    "restorers --preset deblurgan --shallow --size 128x128 --rounds 3",
+    "restorers --preset deblurgan-v2-mobile --size 128x128 --rounds 3",
+    "srn --shallow --size 128 --rounds 3",
+    "maxim --size 256x256 --rounds 2",
+    "adversarial --width 32 --blocks 2 --size 128",
+    "blur2blur --width 16 --blocks 1",
+    "blind --share 4 --shallow --batches 1,8 --steps 1 --rounds 2",
+    "starts --batches 1 --side 64 --whole 64",
+    "basis --size 256",
+    "face --width 64 --style 64",
+    "conv",
+    "data --height 360 --width 640 --count 4 --network compact",
+    "scores --pairs 10 --height 360 --width 640",
+    "train --shallow --batch 1 --rounds 2",
+    "deblur --height 256 --width 256 --rounds 1",
 )
 KEYS = {"allow_extra_args": True, "ignore_unknown_options": True}
 app = typer.Typer(help=__doc__, add_completion=False, no_args_is_help=True)
@@ -99,22 +133,61 @@ def choose(
 
 
 @app.command("all")
-def every(write: Write = False) -> None:
+def every(
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Smaller ones, in twelve minutes.")
+    ] = False,
+    json_file: JsonFile = None,
+    write: Write = False,
+) -> None:
     """Every benchmark, one after the other; what cannot run here says why."""
-    failed = False
-    for words in SHOWN:
-        command = [sys.executable, __file__, *words.split()]
-        run = subprocess.run(
-            [*command, "--write"] if write else command,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+    # Sections of the parts show them whole.
+    whole = write and not quick
+    failed, parts = False, {}
+    for words in QUICK if quick else SHOWN:
+        typer.echo(f"\n{words}")
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "figures.json"
+            command = [sys.executable, __file__, *words.split(), "--json", str(file)]
+            run = subprocess.run(
+                [*command, "--write"] if whole else command,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            if file.exists():
+                parts[words] = json.loads(file.read_text())
         if run.returncode:
             reason = (run.stderr.strip().splitlines() or ["no reason given"])[-1]
             typer.echo(f"{words}: not measured: {reason}", err=True)
         # 2 is a sentence about this machine, anything else a mistake.
         failed |= run.returncode not in (0, 2)
+    summary(parts, write)
+    if json_file:
+        json_file.write_text(json.dumps(parts, indent=2) + "\n")
     raise typer.Exit(int(failed))
+
+
+def summary(parts: dict[str, Any], write: bool) -> None:
+    """All rows with a ratio, the slowest of ours first; and their picture."""
+    rows = {name: row for part in parts.values() for name, row in part["rows"].items()}
+    if not rows:
+        return
+    rows = dict(sorted(rows.items(), key=lambda item: item[1]["ratio"]))
+    say = Report("all")
+    say(
+        f"{machine()}\n\nHow often ours is done while the fastest other is done once, "
+        "and the least and the most of a round\n"
+    )
+    say("| | ratio | of rounds |\n|---|---:|---:|")
+    for name, row in rows.items():
+        low, high = row["spread"]
+        say(f"| {name} | {row['ratio']:.2f} | {low:.2f}–{high:.2f} |")
+    if write:
+        say("\n![Ratios](pictures/speed.png)")
+        spreads = [row["spread"] for row in rows.values()]
+        ratios = {name: row["ratio"] for name, row in rows.items()}
+        draw(ratios, spreads, machine(), PAGE.parent / "pictures" / "speed.png")
+        say.close(None, write)
 
 
 if __name__ == "__main__":

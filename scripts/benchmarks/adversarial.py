@@ -1,6 +1,6 @@
 """Training steps of two players: DeblurGAN's and CycleGAN's, beside PyTorch."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Annotated, Any
 
@@ -8,22 +8,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import typer
-from benchmarks.common import (
-    Call,
-    JsonFile,
-    Positive,
-    Report,
-    Write,
-    compiled,
-    machine,
-    program_gigabytes,
-    pytorch,
-    race,
-    refuse,
-    their_device,
-    theirs,
-)
-from benchmarks.restorers import LAYOUTS, rival
+from benchmarks.common import JsonFile, Positive, Report, Write, machine, pytorch
+from benchmarks.restorers import rival
+from benchmarks.rows import LAYOUTS, OURS
+from benchmarks.timing import Call, compiled, gigabytes, gigaflops, their_device, theirs
 
 from kernel_space_jax import weights
 from kernel_space_jax.models.vgg import CONTENT_LAYERS, VGG19
@@ -56,45 +44,39 @@ def adversarial(
     """
     pytorch()
     say = Report("adversarial")
-    device = machine()
-    say(f"{device}\n\nwidth {width}, {batch} x {size}x{size}, {rounds} rounds, ms\n")
-    say(
-        "| | ours | torch contiguous_format | torch channels_last | best torch / ours "
-        "| compilation, s | memory of the program, GB | difference of the losses |\n"
-        "|---" + "|---:" * 7 + "|"
-    )
-    figures: dict[str, Any] = {"machine": device, "rows": {}}
+    say(f"{machine()}\n\nwidth {width}, {batch} x {size}x{size}, {rounds} rounds\n")
     images = np.random.default_rng(0).random((2, batch, size, size, 3), np.float32)
     for name, make in (("DeblurGAN", _deblurgan), ("CycleGAN", _cyclegan)):
         config = _config("adversarial" if make is _deblurgan else "cycle", size)
         config.model.width, config.model.blocks = width, blocks
         config.model.critic_options.width = width
         task, their = make(config)
-        call, said, compile_s, gigabytes = ours(task, _batch(config.task, *images))
-        calls: dict[str, Call] = {"ours": call}
-        difference = 0.0
+        call, said, costs = ours(task, _batch(config.task, *images))
+        calls: dict[str, Call] = {OURS: call}
+        found = []
         for layout in LAYOUTS:
             step = their(layout, batch)
             x, y = (tensor(2 * image - 1, layout) for image in images)
-            found = [float(loss) for loss in step(x, y)]
-            apart = [abs(a - b) / abs(a) for a, b in zip(said, found, strict=True)]
-            difference = max(difference, *apart)
+            found.append(step(x, y))
             calls[f"torch {layout}"] = theirs(lambda step=step, x=x, y=y: step(x, y))
-        if not difference < ALLOWED:
-            refuse(f"{name}: the losses differ by {difference:.1e}: nothing to time")
-        ms = race(calls, rounds)
-        ratio = min(list(ms.values())[1:]) / ms["ours"]
-        cells = [f"{value:.0f}" for value in ms.values()]
-        cells += [f"{ratio:.2f}", f"{compile_s:.1f}", f"{gigabytes:.2f}"]
-        say(f"| {name} | {' | '.join(cells)} | {difference:.1e} |")
-        figures["rows"][name] = {
-            "ms": ms,
-            "ratio": ratio,
-            "compile_s": compile_s,
-            "program_gb": gigabytes,
-            "difference": difference,
-        }
-    say.close(figures, json_file, write)
+        say.compare(
+            f"{name}, training step",
+            calls,
+            rounds,
+            difference=apart(said, *found),
+            allowed=ALLOWED,
+            **costs,
+        )
+    say.close(json_file, write)
+
+
+def apart(said: Sequence[float], *found: Sequence[Any]) -> float:
+    """How far losses of others are from ours, relative."""
+    return max(
+        abs(ours - float(other)) / abs(ours)
+        for one in found
+        for ours, other in zip(said, one, strict=True)
+    )
 
 
 def _config(task: str, size: int) -> Config:
@@ -124,12 +106,19 @@ def _batch(task: str, x: np.ndarray, y: np.ndarray) -> dict[str, Any]:
     return batch | {"number": jnp.arange(len(x))}
 
 
-def ours(task: Task, batch: dict[str, Any]) -> tuple[Call, list[float], float, float]:
-    """A step; what its first one says; seconds of compilation, gigabytes."""
+def ours(
+    task: Task, batch: dict[str, Any]
+) -> tuple[Call, list[float], dict[str, float]]:
+    """A step; what its first one says; what it costs beside its time."""
     state = _first(task)
     learn = lambda state, batch, frozen: task.step(state, batch, _key(), frozen)
+    flops = gigaflops(learn, state, batch, task.frozen)
     step, seconds = compiled(learn, state, batch, task.frozen, donate_argnums=0)
-    gigabytes = program_gigabytes(step)
+    costs = {
+        "compile_s": seconds,
+        "gigabytes": gigabytes(step),
+        "gigaflops": flops,
+    }
     state, metrics = step(state, batch, task.frozen)
     said = [float(metrics[name]) for name in ("loss", "critic_loss")]
 
@@ -137,7 +126,7 @@ def ours(task: Task, batch: dict[str, Any]) -> tuple[Call, list[float], float, f
         nonlocal state
         state, _ = jax.block_until_ready(step(state, batch, task.frozen))
 
-    return advance, said, seconds, gigabytes
+    return advance, said, costs
 
 
 def _first(task: Task) -> Any:

@@ -1,5 +1,6 @@
 """The joint blind search of Tran et al. 2021, many photos at once, beside PyTorch."""
 
+from dataclasses import replace
 from typing import Annotated, Any
 
 import jax
@@ -7,15 +8,22 @@ import jax.numpy as jnp
 import numpy as np
 import typer
 from benchmarks.common import (
-    Call,
     JsonFile,
     Positive,
     Report,
     Write,
-    compiled,
     machine,
-    program_gigabytes,
     pytorch,
+    refuse,
+)
+from benchmarks.rows import LAYOUTS, OURS, Row
+from benchmarks.timing import (
+    Call,
+    Times,
+    compiled,
+    gigabytes,
+    gigaflops,
+    peak,
     race,
     their_device,
     theirs,
@@ -31,8 +39,10 @@ from kernel_space_jax.solvers.search.blind_search import Search
 from kernel_space_jax.weights import Weights, from_torch
 
 SIDE = 256
+NO_STEP = "no step"
 FULL = presets.PRESETS["full"]
-COSTS = ("compile_s", "program_gb")
+# Of the loss, relative.
+ALLOWED = 1e-3
 
 
 def _rivals(share: int, shallow: bool, y: np.ndarray) -> dict[str, Any]:
@@ -47,7 +57,7 @@ def _rivals(share: int, shallow: bool, y: np.ndarray) -> dict[str, Any]:
         (1, 1, 1, 1, 2) if shallow else (10, 20, 4, FULL.code_blocks, 5)
     )
     width, code = 64 // share, FULL.code_width // share
-    for layout in ("contiguous_format", "channels_last"):
+    for layout in LAYOUTS:
         torch.manual_seed(0)
         form = {"memory_format": getattr(torch, layout)}
         networks: list[Any] = [
@@ -153,15 +163,15 @@ def blind(
     json_file: JsonFile = None,
     write: Write = False,
 ) -> None:
-    """Seconds a step and photo of the joint blind search: JAX against eager PyTorch.
+    """A step of the joint blind search of many photos: JAX against eager PyTorch.
 
     PyTorch takes one photo at a time, so a batch is as many times one photo. Ours is
     the search as `deblur` runs it, less the time of a call of no step. Both start from
     the same weights. Photos are noise of 256x256.
     """
     torch = pytorch()
-    small = share > 1 or shallow
-    say = Report(f"blind, widths over {share}" if small else "blind")
+    small = f", widths over {share}" if share > 1 or shallow else ""
+    say = Report(f"blind{small}")
     counts = counts_of(batches)
     random = np.random.default_rng(0)
     photos = random.random((max(counts), 1, SIDE, SIDE, 3), np.float32)
@@ -170,79 +180,65 @@ def blind(
     difference = _difference(
         search, theta, jnp.asarray(photos[0]), rivals["torch contiguous_format"]
     )
-    device = machine(torch=torch.__version__)
-    say(f"{device}\n")
-    say(f"widths 1/{share} of the published, {SIDE}x{SIDE}, {rounds} rounds\n")
+    if not difference < ALLOWED:
+        refuse(f"the losses differ by {difference:.1e}: nothing to time")
     say(
-        f"| batch | | s a step and photo | h a photo, {FULL.steps} steps "
-        "| best torch / it | compilation, s | memory of the program, GB |"
+        f"{machine(torch=torch.__version__)}\n\n"
+        f"widths 1/{share} of the published, {rounds} rounds; a step is one of all "
+        "photos, PyTorch's of one photo times their number\n"
     )
-    say("|---:|---|" + "---:|" * 5)
-    figures: dict[str, Any] = {
-        "machine": device,
-        "share": share,
-        "difference": difference,
-        "batches": {},
-    }
+    flops = gigaflops(advance, (search, jnp.int32(1)), *_one(search, theta, photos[0]))
+    hours = {}
     for count in counts:
         ways: list[Way] = ["map", "vmap"] if vmap and count > 1 else ["map"]
-        found = _race(search, theta, photos[:count], ways, rivals, steps, rounds)
-        best = min(found["seconds"][name] for name in rivals)
-        found["ratio"] = {n: best / value for n, value in found["seconds"].items()}
-        figures["batches"][str(count)] = found
-        for name, seconds in found["seconds"].items():
-            costs = [
-                f"{found[k][name]:.1f}" if name in found[k] else "-" for k in COSTS
-            ]
-            hours = seconds * FULL.steps / 3600
-            say(
-                f"| {count} | {name} | {seconds:.3g} | {hours:.2f} "
-                f"| {found['ratio'][name]:.2f} | {' | '.join(costs)} |"
-            )
-    say(f"\nrelative difference of the loss {difference:.1e}")
-    say.close(figures, json_file, write)
+        for way in ways:
+            row = _race(search, theta, photos[:count], way, rivals, steps, rounds)
+            together = " together" if way == "vmap" else ""
+            name = f"blind search{small}, {count} x {SIDE}x{SIDE}{together}, step"
+            total = count * flops
+            row = replace(row, name=name, difference=difference, gigaflops=total)
+            say.add(row)
+            hours[name] = row.ms[OURS] * FULL.steps / 3.6e6 / count
+    told = ", ".join(f"{name} {taken:.2f}" for name, taken in hours.items())
+    say(f"\nHours a photo of {FULL.steps} steps: {told}")
+    say.close(json_file, write, {"share": share, "hours": hours})
+
+
+def _one(search: Search, theta: dict[str, Any], y: np.ndarray) -> tuple[Any, ...]:
+    """A photo, a key, and where its search starts."""
+    state = jax.tree.map(lambda leaf: leaf[0], _state(search, theta, 1))
+    return jnp.asarray(y), jax.random.key(0), state
 
 
 def _race(
     search: Search,
     theta: dict[str, Any],
     photos: np.ndarray,
-    ways: list[Way],
+    way: Way,
     rivals: dict[str, Any],
     steps: int,
     rounds: int,
-) -> dict[str, dict[str, float]]:
-    """Seconds a step and photo of each; what ours cost to compile, and its memory."""
-    calls: dict[str, Call] = {}
-    compile_s, program_gb = {}, {}
-    stack, keys = jnp.asarray(photos), jax.random.split(jax.random.key(0), len(photos))
-    start = _state(search, theta, len(photos))
-    for way in ways:
-        name = f"ours, {way}"
-        shared = (search, jnp.int32(0))
-        run, compile_s[name] = compiled(
-            spread(advance, way), shared, stack, keys, start
-        )
-        program_gb[name] = program_gigabytes(run)
+) -> Row:
+    """A step of all photos, ours and the rivals'."""
+    count = len(photos)
+    stack, keys = jnp.asarray(photos), jax.random.split(jax.random.key(0), count)
+    start = _state(search, theta, count)
+    shared = (search, jnp.int32(0))
+    run, compile_s = compiled(spread(advance, way), shared, stack, keys, start)
 
-        def call(until: int, run: Any = run) -> object:
-            shared = (search, jnp.int32(until))
-            return jax.block_until_ready(run(shared, stack, keys, start))
+    def call(until: int) -> object:
+        shared = (search, jnp.int32(until))
+        return jax.block_until_ready(run(shared, stack, keys, start))
 
-        calls[f"{name}, no step"] = lambda call=call: call(0)
-        calls[name] = lambda call=call: call(steps)
+    calls: dict[str, Call] = {OURS: lambda: call(steps), NO_STEP: lambda: call(0)}
     for name, rival in rivals.items():
         calls[name] = theirs(lambda rival=rival: [rival.step() for _ in range(steps)])
-    times = race(calls, rounds)
+    found = race(calls, rounds)
     # Ours looks at the photo with VGG19 once a piece, of which a search has few.
-    seconds = {
-        name: (times[name] - times[f"{name}, no step"]) / len(photos)
-        if name in compile_s
-        else times[name]
-        for name in [*compile_s, *rivals]
+    idle = found.pop(NO_STEP)
+    times: Times = {
+        name: [count * ms / steps for ms in rounds_] for name, rounds_ in found.items()
     }
-    return {
-        "seconds": {name: time / steps / 1e3 for name, time in seconds.items()},
-        "compile_s": compile_s,
-        "program_gb": program_gb,
-    }
+    pairs = zip(found[OURS], idle, strict=True)
+    times[OURS] = [(ms - rest) / steps for ms, rest in pairs]
+    return Row("", times, 0.0, compile_s, gigabytes(run), peak=peak())

@@ -10,24 +10,16 @@ import typer
 from benchmarks.adversarial import (
     ALLOWED,
     RATE,
+    apart,
     in_torch,
     load_tensors,
     ours,
     placed,
     tensor,
 )
-from benchmarks.common import (
-    JsonFile,
-    Positive,
-    Report,
-    Write,
-    machine,
-    pytorch,
-    race_step,
-    refuse,
-    theirs,
-)
-from benchmarks.restorers import LAYOUTS
+from benchmarks.common import JsonFile, Positive, Report, Write, machine, pytorch
+from benchmarks.rows import LAYOUTS, OURS
+from benchmarks.timing import theirs
 
 from kernel_space_jax import weights
 from kernel_space_jax.models.kernel_space import KernelSpace
@@ -59,8 +51,7 @@ def blur2blur(
     from benchmarks.torch_kernel_space import KernelSpace as Space
 
     say = Report("blur2blur")
-    device = machine()
-    say(f"{device}\n\nwidth {width}, {batch} x {size}x{size}, {rounds} rounds, ms\n")
+    say(f"{machine()}\n\nwidth {width}, {batch} x {size}x{size}, {rounds} rounds\n")
     space = KernelSpace(width=2 * width, code_width=16 * width)
     seer = VGG16()
     image = jnp.zeros((1, size, size, 3))
@@ -91,8 +82,8 @@ def blur2blur(
         "sharp_photos": {"sharp": x},
         "known_pairs": {"sharp": pair[0], "blurry": pair[1]},
     }
-    call, said, seconds, gigabytes = ours(task, jax.tree.map(jnp.asarray, seen))
-    calls, difference = {"ours": call}, 0.0
+    call, said, costs = ours(task, jax.tree.map(jnp.asarray, seen))
+    calls, found = {OURS: call}, []
     key = jax.random.key(0)
     shares = jax.vmap(lambda n: jax.random.uniform(jax.random.fold_in(key, n)))
     for layout in LAYOUTS:
@@ -113,18 +104,14 @@ def blur2blur(
         drawn = np.asarray(shares(jnp.arange(batch))).reshape(-1, 1, 1, 1)
         arguments = (*given[:2], tuple(given[2:]), tensor(drawn, layout))
         run = lambda step=step, arguments=arguments: step(*arguments)
-        found = [float(loss) for loss in run()]
-        apart = [abs(a - b) / abs(a) for a, b in zip(said, found, strict=True)]
-        difference = max(difference, *apart)
+        found.append(run())
         calls[f"torch {layout}"] = theirs(run)
-    if not difference < ALLOWED:
-        refuse(f"the losses differ by {difference:.1e}: nothing to time")
-    figures = race_step(
-        say,
+    say.compare(
+        "Blur2Blur, training step",
         calls,
         rounds,
-        seconds=seconds,
-        gigabytes=gigabytes,
-        difference=difference,
+        difference=apart(said, *found),
+        allowed=ALLOWED,
+        **costs,
     )
-    say.close({"machine": device} | figures, json_file, write)
+    say.close(json_file, write)

@@ -2,23 +2,20 @@
 
 import tempfile
 import time
+from collections.abc import Callable
 from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
+from statistics import median
 from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import typer
-from benchmarks.common import (
-    JsonFile,
-    Positive,
-    Report,
-    Write,
-    compiled,
-    machine,
-    race,
-)
+from benchmarks.common import JsonFile, Positive, Report, Write, machine
+from benchmarks.rows import OURS, Row
+from benchmarks.timing import Times, compiled, race
 from jax import Array
 
 from kernel_space_jax import images
@@ -59,16 +56,41 @@ def _prepared(spec: str, folder: Path, storage: Storage) -> str:
     return f"prepared:{folder}"
 
 
-def _rate(feed: Batches, count: int) -> float:
-    """Images a second of `count` batches, those that were waiting not counted."""
+def _seconds(take: Callable[[], object], count: int) -> float:
+    """Seconds of `count` batches, those that were waiting not counted."""
+    for _ in range(count):
+        take()
+    start = time.perf_counter()
+    for _ in range(count):
+        take()
+    return time.perf_counter() - start
+
+
+def _rate(feed: Batches, count: int, batch: int) -> float:
+    """Pairs a second."""
     with feed:
-        for _ in range(count):
-            batch = feed.stored()
-        start = time.perf_counter()
-        for _ in range(count):
-            batch = feed.stored()
-        seconds = time.perf_counter() - start
-    return count * len(next(iter(batch.values()))) / seconds
+        return count * batch / _seconds(feed.stored, count)
+
+
+def _beside_torch(
+    say: Report, folder: Path, crop: int, batch: int, count: int, rounds: int
+) -> None:
+    """Pairs from files: ours, and PyTorch's loader with and without processes."""
+    from benchmarks.torch_data import loader, read
+
+    file = next((folder / "sharp").iterdir())
+    times: Times = {OURS: []}
+    for _ in range(rounds):
+        with batches(f"pairs:{folder}", batch_size=batch, crop=crop) as feed:
+            times[OURS].append(1e3 * _seconds(feed.stored, count))
+        for workers in (0, 2):
+            each = iter(loader(folder, crop, batch, workers))
+            taken = 1e3 * _seconds(partial(next, each), count)
+            del each  # Its processes end.
+            times.setdefault(f"torch, {workers} workers", []).append(taken)
+    ours, other = images.read(file).pixels, read(file).permute(1, 2, 0).numpy() / 255
+    difference = float(np.abs(ours - other).max())
+    say.add(Row(f"{count} batches of {batch} pairs from files", times, difference))
 
 
 def _step_alone_and_fed(network: str, feed: Batches, steps: int) -> dict[str, float]:
@@ -88,7 +110,7 @@ def _step_alone_and_fed(network: str, feed: Batches, steps: int) -> dict[str, fl
         state, metrics = step(state, batch, key, task.frozen)
         jax.block_until_ready(metrics)
 
-    alone = race({"step": lambda: run(batch)}, steps)["step"]
+    alone = median(race({"": lambda: run(batch)}, steps)[""])
     waited, start = 0.0, time.perf_counter()
     for _ in range(steps):
         asked = time.perf_counter()
@@ -116,6 +138,7 @@ def data(
     count: Annotated[int, typer.Option(min=1, help="Batches a measurement.")] = 8,
     workers: Annotated[int, typer.Option(min=0, help="Worker processes.")] = 2,
     steps: Annotated[int, typer.Option(min=1, help="Training steps timed.")] = 3,
+    rounds: Positive = 3,
     network: Annotated[
         list[str], typer.Option(help="Whose steps: compact, full; may be repeated.")
     ] = [*NETWORKS],  # noqa: B006
@@ -146,13 +169,15 @@ def data(
         if find_spec("tensorflow"):
             feeds["files, tf.data"] = feed(files, backend="tf")
             feeds["prepared, tf.data"] = feed(whole, backend="tf")
-        rates = {name: _rate(one, count) for name, one in feeds.items()}
+        rates = {name: _rate(one, count, batch) for name, one in feeds.items()}
         keys = jax.random.split(jax.random.key(1), batch)
-        seconds = race({"": lambda: jax.block_until_ready(make(keys))}, count)[""] / 1e3
-        rates["made on the device"] = batch / seconds
+        ms = race({"": lambda: jax.block_until_ready(make(keys))}, count)[""]
+        rates["made on the device"] = 1e3 * batch / median(ms)
         step = {name: _step_alone_and_fed(name, feed(files), steps) for name in network}
-    device = machine()
-    say(f"{device}\n\nbatches of {batch} pairs, {crop}x{crop}\n")
+        say(f"{machine()}\n\nbatches of {batch} pairs, {crop}x{crop}\n")
+        if find_spec("torch") and not spec:
+            _beside_torch(say, folder / "files", crop, batch, count, rounds)
+            say("")
     say("| pairs from | images/s |\n|---|---:|")
     for name, rate in rates.items():
         say(f"| {name} | {2 * rate:.1f} |")
@@ -166,5 +191,4 @@ def data(
             f"| {name} | {one['alone_ms']:.0f} | {eats:.1f} | {one['fed_ms']:.0f} | "
             f"{100 * one['waiting']:.1f} % |"
         )
-    figures = {"pairs_per_s": rates, "step": step, "machine": device}
-    say.close(figures, json_file, write)
+    say.close(json_file, write, {"pairs_per_s": rates, "step": step})

@@ -76,4 +76,4 @@ def deblur(
     met = met and max(run["bytes"] for run in figures.values()) < GOAL_BYTES
     goal = f"{GOAL_SECONDS} s and {GOAL_BYTES / 1e9:.0f} GB for 1280x720"
     say(f"\ngoal: below {goal}: {'met' if met else 'MISSED'}")
-    say.close(figures | {"machine": machine()}, json_file, write)
+    say.close(json_file, write, figures)

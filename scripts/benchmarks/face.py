@@ -9,21 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import typer
-from benchmarks.common import (
-    JsonFile,
-    Positive,
-    Report,
-    Write,
-    compiled,
-    machine,
-    program_gigabytes,
-    pytorch,
-    race,
-    race_step,
-    refuse,
-    theirs,
-)
-from benchmarks.restorers import LAYOUTS
+from benchmarks.adversarial import apart
+from benchmarks.common import JsonFile, Positive, Report, Write, machine, pytorch
+from benchmarks.rows import LAYOUTS, OURS
+from benchmarks.timing import compiled, gigabytes, gigaflops, theirs
 
 from kernel_space_jax import weights
 from kernel_space_jax.models.generators import StyleGAN2
@@ -54,10 +43,9 @@ def face(
     from benchmarks import torch_generator as rival
 
     say = Report("face")
-    device = machine()
     widths = tuple(max(width // shrink, 2) for shrink in (1, 1, 1, 1, 1, 2, 4))
     module = StyleGAN2(widths=widths, style=style, mapping=1)
-    say(f"{device}\n\nfeatures {widths}, {rounds} rounds, ms\n")
+    say(f"{machine()}\n\nfeatures {widths}, {rounds} rounds\n")
     variables = jax.jit(module.init)(jax.random.key(0), *module.inputs())
     # Noise must count: its weights begin at zero.
     variables = jax.tree_util.tree_map_with_path(
@@ -79,16 +67,16 @@ def face(
         updates, state = descent.update(gradient, state, theta)
         return optax.apply_updates(theta, updates), state, value
 
+    flops = gigaflops(step, theta, descent.init(theta), prior)
     program, seconds = compiled(step, theta, descent.init(theta), prior)
-    memory = program_gigabytes(program)
     now = [theta, descent.init(theta)]
 
     def advance() -> float:
         *now[:], value = jax.block_until_ready(program(*now, prior))
         return float(value)
 
-    said, difference = [advance(), advance()], 0.0
-    calls: dict[str, Callable[[], object]] = {"ours": advance}
+    said, found = [advance(), advance()], []
+    calls: dict[str, Callable[[], object]] = {OURS: advance}
     named = {k: np.array(v) for k, v in weights.to_torch(module, variables).items()}
     kept = {k: torch.from_numpy(v) for k, v in named.items() if k[:6] != "style."}
     maps = [*theta["noise"], *theta["fixed"]]
@@ -109,26 +97,24 @@ def face(
             truth.contiguous(memory_format=memory_format),
             RATE,
         )
-        found = [float(run()), float(run())]
-        apart = [abs(a - b) / abs(a) for a, b in zip(said, found, strict=True)]
-        difference = max(difference, *apart)
+        found.append([run(), run()])
         calls[f"torch {layout}"] = theirs(run)
-    if not difference < ALLOWED:
-        refuse(f"the losses differ by {difference:.1e}: nothing to time")
-    figures = race_step(
-        say,
+    say.compare(
+        "StyleGAN2, a step of its latents",
         calls,
         rounds,
-        seconds=seconds,
-        gigabytes=memory,
-        difference=difference,
+        difference=apart(said, *found),
+        allowed=ALLOWED,
+        compile_s=seconds,
+        gigabytes=gigabytes(program),
+        gigaflops=flops,
     )
-    figures["grouped"] = modulation(say, width, rounds)
-    say.close({"machine": device} | figures, json_file, write)
+    modulation(say, width, rounds)
+    say.close(json_file, write)
 
 
-def modulation(say: Report, width: int, rounds: int) -> float:
-    """A modulated convolution of FACES faces: how much longer it takes in groups.
+def modulation(say: Report, width: int, rounds: int) -> None:
+    """A modulated convolution of FACES faces by scaled features, and in groups.
 
     Either each face has kernels of its own, scaled by its style, in one convolution of
     groups; or the features are scaled, and all faces share one convolution.
@@ -158,23 +144,19 @@ def modulation(say: Report, width: int, rounds: int) -> float:
         total = lambda x, style: jnp.sum(jnp.sin(convolution(x, style)))
         return jax.jit(jax.value_and_grad(total, argnums=(0, 1)))
 
-    answers, calls = [], {}
-    for convolution in (scaled, grouped):
-        run = gradients(convolution)
-        answers.append(run(x, style))
-        calls[convolution.__name__] = partial(_run, run, x, style)
-    for ours, other in zip(*map(jax.tree.leaves, answers), strict=True):
-        apart = float(jnp.linalg.norm(ours - other) / jnp.linalg.norm(ours))
-        if not apart < ALLOWED:
-            refuse(f"the two forms differ by {apart:.1e}: nothing to time")
-    ms = race(calls, rounds)
-    ratio = ms["grouped"] / ms["scaled"]
-    say(
-        f"A modulated convolution of {FACES} faces, {width} features at 32x32, with "
-        f"gradients: {ms['scaled']:.0f} ms by scaled features, which is ours, and "
-        f"{ms['grouped']:.0f} in groups ({ratio:.2f})."
+    runs = {OURS: gradients(scaled), "in groups": gradients(grouped)}
+    answers = [jax.tree.leaves(run(x, style)) for run in runs.values()]
+    difference = max(
+        float(jnp.linalg.norm(ours - other) / jnp.linalg.norm(ours))
+        for ours, other in zip(*answers, strict=True)
     )
-    return ratio
+    say.compare(
+        f"modulated convolution of {FACES} faces, {width} features, with gradients",
+        {who: partial(_run, run, x, style) for who, run in runs.items()},
+        rounds,
+        difference=difference,
+        allowed=ALLOWED,
+    )
 
 
 def _run(run: Any, *args: jax.Array) -> None:

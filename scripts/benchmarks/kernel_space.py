@@ -9,16 +9,13 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import typer
-from benchmarks.common import (
+from benchmarks.common import JsonFile, Positive, Report, Write, machine, pytorch
+from benchmarks.rows import LAYOUTS, OURS, difference
+from benchmarks.timing import (
     Call,
-    JsonFile,
-    Positive,
-    Report,
-    Write,
     compiled,
-    machine,
-    pytorch,
-    race,
+    gigabytes,
+    gigaflops,
     their_device,
     theirs,
 )
@@ -28,14 +25,23 @@ from kernel_space_jax.losses import charbonnier
 from kernel_space_jax.models.kernel_space import STRIDE
 from kernel_space_jax.weights import from_torch
 
-PARTS = {"blur": "F (blur)", "extract": "G (extract)", "step": "gradient step"}
+PARTS = {
+    "blur": "F, blur",
+    "extract": "G, extract",
+    "step": "kernel space, training step",
+}
+RATE = 1e-4
+# Of the largest entry of the answer, and of the losses of the first two steps.
+ALLOWED = 1e-3
 Shallow = Annotated[bool, typer.Option("--shallow", help="One block a trunk.")]
 
 
-def _ours(weights: dict[str, Any], *images: np.ndarray):
-    """The three timed parts in JAX, and the seconds that each took to compile."""
+def _ours(
+    weights: dict[str, Any], *images: np.ndarray
+) -> tuple[dict[str, Call], dict[str, dict[str, float]]]:
+    """The three timed parts in JAX, and what each costs beside its time."""
     module, variables = from_torch("kernel_space", weights)
-    optimiser = optax.adam(1e-4)
+    optimiser = optax.adam(RATE)
     x, y, code = map(jnp.asarray, images)
 
     def method(name: str) -> Callable:
@@ -52,20 +58,35 @@ def _ours(weights: dict[str, Any], *images: np.ndarray):
 
     # The donated state is a copy: the weights that F and G read must outlive it.
     state = jax.tree.map(jnp.copy, (variables, optimiser.init(variables)))
-    blur, blur_s = compiled(method("blur"), variables, x, code)
-    extract, extract_s = compiled(method("extract"), variables, x, y)
-    step, step_s = compiled(update, state, x, y, donate_argnums=0)
+    computed = {
+        "blur": (method("blur"), variables, x, code),
+        "extract": (method("extract"), variables, x, y),
+        "step": (update, state, x, y),
+    }
+    programs, costs = {}, {}
+    for part, (function, *given) in computed.items():
+        donated = {"donate_argnums": 0} if part == "step" else {}
+        flops = gigaflops(function, *given)
+        programs[part], seconds = compiled(function, *given, **donated)
+        costs[part] = {
+            "compile_s": seconds,
+            "gigabytes": gigabytes(programs[part]),
+            "gigaflops": flops,
+        }
 
-    def advance() -> None:
+    def advance() -> Array:
         nonlocal state
-        state, _ = jax.block_until_ready(step(state, x, y))
+        state, value = jax.block_until_ready(programs["step"](state, x, y))
+        return value
 
     calls: dict[str, Call] = {
-        "blur": lambda: jax.block_until_ready(blur(variables, x, code)),
-        "extract": lambda: jax.block_until_ready(extract(variables, x, y)),
+        "blur": lambda: jax.block_until_ready(programs["blur"](variables, x, code)),
+        "extract": lambda: jax.block_until_ready(
+            programs["extract"](variables, x, y)[0]
+        ),
         "step": advance,
     }
-    return calls, dict(zip(PARTS, (blur_s, extract_s, step_s), strict=True))
+    return calls, costs
 
 
 def _rival(model: Any, layout: str, *images: np.ndarray) -> dict[str, Call]:
@@ -75,14 +96,14 @@ def _rival(model: Any, layout: str, *images: np.ndarray) -> dict[str, Call]:
 
     form, place = {"memory_format": getattr(torch, layout)}, their_device()
     fixed, trained = (deepcopy(model).to(place, **form) for _ in range(2))
-    optimiser = torch.optim.Adam(trained.parameters(), lr=1e-4)
+    optimiser = torch.optim.Adam(trained.parameters(), lr=RATE)
     x, y, code = (
         torch.tensor(image, device=place).permute(0, 3, 1, 2).contiguous(**form)
         for image in images
     )
     return {
         "blur": theirs(torch.no_grad()(lambda: fixed.blur(x, code))),
-        "extract": theirs(torch.no_grad()(lambda: fixed.extract(x, y))),
+        "extract": theirs(torch.no_grad()(lambda: fixed.extract(x, y)[0])),
         "step": theirs(lambda: training_step(trained, optimiser, x, y)),
     }
 
@@ -109,20 +130,23 @@ def kernel_space(
     shapes = [(batch, size, size, 3)] * 2 + [(batch, grid, grid, 8 * width)]
     images = [random.random(shape, np.float32) for shape in shapes]
 
-    ours, seconds = _ours(model.state_dict(), *images)
-    entrants = {"ours": ours}
-    for layout in ("contiguous_format", "channels_last"):
-        entrants[f"torch {layout}"] = _rival(model, layout, *images)
-    ms, ratios = {}, {}
-    for part in PARTS:
-        ms[part] = race({name: calls[part] for name, calls in entrants.items()}, rounds)
-        ratios[part] = min(list(ms[part].values())[1:]) / ms[part]["ours"]
-    device = machine(torch=torch.__version__)
-    say(f"{device}\n\nwidth {width}, {batch} x {size}x{size}, {rounds} rounds\n")
-    say(f"| ms | {' | '.join(entrants)} | best torch / ours | compilation, s |")
-    say("|---" + "|---:" * (len(entrants) + 2) + "|")
+    ours, costs = _ours(model.state_dict(), *images)
+    rivals = {layout: _rival(model, layout, *images) for layout in LAYOUTS}
+    say(
+        f"{machine(torch=torch.__version__)}\n\n"
+        f"width {width}, {batch} x {size}x{size}, {rounds} rounds\n"
+    )
     for part, label in PARTS.items():
-        cells = " | ".join(f"{time:.1f}" for time in ms[part].values())
-        say(f"| {label} | {cells} | {ratios[part]:.2f} | {seconds[part]:.1f} |")
-    figures = {"ms": ms, "ratio": ratios, "compile_s": seconds, "machine": device}
-    say.close(figures, json_file, write)
+        calls = {OURS: ours[part]}
+        calls |= {f"torch {layout}": rivals[layout][part] for layout in LAYOUTS}
+        # Of training the second losses, which saw the first gradients.
+        answers = [[call() for _ in range(2)][-1] for call in calls.values()]
+        say.compare(
+            label,
+            calls,
+            rounds,
+            difference=difference(*answers),
+            allowed=ALLOWED,
+            **costs[part],
+        )
+    say.close(json_file, write)

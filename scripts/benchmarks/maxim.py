@@ -4,7 +4,7 @@ import os
 import re
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import jax
 import jax.numpy as jnp
@@ -15,14 +15,13 @@ from benchmarks.common import (
     Positive,
     Report,
     Write,
-    compiled,
     machine,
     only_on,
-    program_gigabytes,
-    race,
     refuse,
 )
+from benchmarks.rows import OURS
 from benchmarks.tf_graph import tensorflow_program
+from benchmarks.timing import compiled, gigabytes, gigaflops
 
 from kernel_space_jax.weights import import_file
 
@@ -55,14 +54,8 @@ def maxim(
 
     (module, variables), _ = import_file("maxim", package)
     program = tensorflow_program(package)
-    say, device = Report("maxim"), machine(tensorflow=tf.__version__)
-    say(f"{device}\n\nMilliseconds, {rounds} rounds\n")
-    say(
-        "| | ours | TensorFlow | TensorFlow / ours | compilation, s "
-        "| memory of the program, GB |\n|---" + "|---:" * 5 + "|"
-    )
-    figures: dict[str, Any] = {"machine": device, "rows": {}}
-    worst = 0.0
+    say = Report("maxim")
+    say(f"{machine(tensorflow=tf.__version__)}\n\n{rounds} rounds\n")
     for size in sizes or SIZES:
         parts = re.fullmatch(r"(\d+)x(\d+)", size)
         if not parts or any(int(n) % 64 or int(n) < 64 for n in parts.groups()):
@@ -70,30 +63,17 @@ def maxim(
         shape = (1, int(parts[2]), int(parts[1]), 3)
         y = np.random.default_rng(1).random(shape, np.float32)
         image = jnp.asarray(y)
+        flops = gigaflops(module.apply, variables, image)
         run, seconds = compiled(module.apply, variables, image)
-        difference = float(np.abs(np.asarray(run(variables, image)) - program(y)).max())
-        if not difference < OUTPUTS:
-            refuse(f"{size}: the two differ by {difference:.1e}: nothing to time")
-        worst = max(worst, difference)
-        ms = race(
-            {
-                "ours": lambda run=run, y=image: jax.block_until_ready(
-                    run(variables, y)
-                ),
-                "tensorflow": lambda y=y: program(y),
-            },
+        ours = lambda run=run, y=image: jax.block_until_ready(run(variables, y))
+        say.compare(
+            f"maxim, {size}",
+            {OURS: ours, "TensorFlow": lambda y=y: program(y)},
             rounds,
+            difference=float(np.abs(np.asarray(ours()) - program(y)).max()),
+            allowed=OUTPUTS,
+            compile_s=seconds,
+            gigabytes=gigabytes(run),
+            gigaflops=flops,
         )
-        ratio, gigabytes = ms["tensorflow"] / ms["ours"], program_gigabytes(run)
-        cells = [f"{value:.0f}" for value in ms.values()]
-        cells += [f"{ratio:.2f}", f"{seconds:.1f}", f"{gigabytes:.2f}"]
-        say(f"| {size} | {' | '.join(cells)} |")
-        figures["rows"][size] = {
-            "ms": ms,
-            "ratio": ratio,
-            "compile_s": seconds,
-            "program_gb": gigabytes,
-            "difference": difference,
-        }
-    say(f"\nLargest difference from TensorFlow: {worst:.1e}")
-    say.close(figures, json_file, write)
+    say.close(json_file, write)

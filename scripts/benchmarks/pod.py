@@ -89,7 +89,7 @@ def pod(
     say = Report("pod")
     device = machine(libtpu=version("libtpu"))
     say(f"compiled on {device}\n\n{assumptions(chip)}\n\n{COLUMNS}")
-    figures: dict[str, Any] = {"machine": device, "programs": {}}
+    figures: dict[str, Any] = {"programs": {}}
     for program in config.split(","):
         make = _maker(program, context.args, (1, side, side, 3), share, shallow)
         found = figures["programs"][program] = []
@@ -105,7 +105,7 @@ def pod(
     for program, found in figures["programs"].items():
         if found:
             say(f"| {program} | {summary_of(chip, names[0], found)} |")
-    say.close(figures, json_file, write)
+    say.close(json_file, write, figures)
 
 
 def _maker(

@@ -14,21 +14,9 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import typer
-from benchmarks.common import (
-    Call,
-    JsonFile,
-    Positive,
-    Report,
-    Write,
-    compiled,
-    machine,
-    program_gigabytes,
-    pytorch,
-    race,
-    refuse,
-    their_device,
-    theirs,
-)
+from benchmarks.common import JsonFile, Positive, Report, Write, machine, pytorch
+from benchmarks.rows import LAYOUTS, OURS, difference
+from benchmarks.timing import Call, compiled, gigabytes, gigaflops, their_device, theirs
 from jax import Array
 
 from kernel_space_jax import weights
@@ -65,7 +53,6 @@ SHALLOW: dict[str, dict[str, Any]] = {
     "deblurgan": {"blocks": 1},
     "deblurgan_v2": {"pyramid": 8},
 }
-LAYOUTS = ("contiguous_format", "channels_last")
 SIZES = ["256x256", "1280x720"]
 # Larger ones take minutes a photo of the second size.
 LARGE = ("nafnet-32",)
@@ -135,29 +122,32 @@ def _in_layout(model: Any, layout: str, *images: np.ndarray) -> list[Any]:
 
 def _forward(
     module: nn.Module, variables: dict[str, Any], model: Any, y: np.ndarray
-) -> tuple[dict[str, Call], float, float, float]:
-    """x = R(y) of each, seconds of compilation, gigabytes, largest difference."""
+) -> tuple[dict[str, Call], dict[str, float]]:
+    """x = R(y) of each; how far apart they are, and what ours costs."""
     import torch
 
     image = jnp.asarray(y)
+    flops = gigaflops(module.apply, variables, image)
     run, seconds = compiled(module.apply, variables, image)
     calls: dict[str, Call] = {
-        "ours": lambda: jax.block_until_ready(run(variables, image))
+        OURS: lambda: jax.block_until_ready(run(variables, image))
     }
     for layout in LAYOUTS:
         fixed, their_y = _in_layout(model, layout, y)
         calls[f"torch {layout}"] = theirs(
             torch.no_grad()(lambda fixed=fixed, their_y=their_y: fixed(their_y))
         )
-    found: Any = calls["torch channels_last"]()
-    ours = np.asarray(run(variables, image))
-    difference = float(np.abs(ours - found.permute(0, 2, 3, 1).cpu().numpy()).max())
-    return calls, seconds, program_gigabytes(run), difference
+    return calls, {
+        "difference": difference(*(call() for call in calls.values())),
+        "compile_s": seconds,
+        "gigabytes": gigabytes(run),
+        "gigaflops": flops,
+    }
 
 
 def _step(
     module: nn.Module, variables: dict[str, Any], model: Any, *images: np.ndarray
-) -> tuple[dict[str, Call], float, float, float]:
+) -> tuple[dict[str, Call], dict[str, float]]:
     """The same of a training step: forward, gradient of the mean error, Adam."""
     import torch
 
@@ -168,7 +158,9 @@ def _step(
         updates, state = optimiser.update(gradient, state)
         return optax.apply_updates(learned, updates), state
 
-    gradient, gradient_s = compiled(jax.grad(_loss(module)), variables, y, x)
+    slope = jax.grad(_loss(module))
+    flops = gigaflops(slope, variables, y, x)
+    gradient, gradient_s = compiled(slope, variables, y, x)
     # The donated state is a copy: others start from these weights too.
     learned = jax.tree.map(jnp.copy, variables)
     state = optimiser.init(learned)
@@ -179,7 +171,7 @@ def _step(
         moved = move(learned, state, gradient(learned, y, x))
         learned, state = jax.block_until_ready(moved)
 
-    calls: dict[str, Call] = {"ours": advance}
+    calls: dict[str, Call] = {OURS: advance}
     ours = weights.to_torch(module, gradient(variables, y, x))
     differences = []
     for layout in LAYOUTS:
@@ -195,7 +187,12 @@ def _step(
         # On a CPU PyTorch's own layouts differ where there are instance norms.
         if differences[-1] < GRADIENTS:
             calls[f"torch {layout}"] = theirs(their_step)
-    return calls, gradient_s + move_s, program_gigabytes(gradient), min(differences)
+    return calls, {
+        "difference": min(differences),
+        "compile_s": gradient_s + move_s,
+        "gigabytes": gigabytes(gradient),
+        "gigaflops": flops,
+    }
 
 
 def _gradient_difference(ours: dict[str, np.ndarray], model: Any) -> float:
@@ -261,16 +258,11 @@ def restorers(
     names, torch = _names(presets), pytorch()
     own: dict[str, Any] = {} if width is None else {"width": width}
     say = Report(", ".join(["restorers", *(presets or [])]))
-    device = machine(torch=torch.__version__)
-    say(f"{device}\n\nMilliseconds, {rounds} rounds, training in batches of {batch}\n")
     say(
-        "| | ours | torch contiguous_format | torch channels_last "
-        "| best torch / ours | compilation, s | memory of the program, GB |\n|---"
-        + "|---:" * 6
-        + "|"
+        f"{machine(torch=torch.__version__)}\n\n"
+        f"{rounds} rounds, training in batches of {batch}\n"
     )
-    figures: dict[str, Any] = {"machine": device, "rows": {}}
-    random, worst = np.random.default_rng(1), dict[str, float]()
+    random = np.random.default_rng(1)
     for name in names:
         less = SHALLOW[PRESETS[name].network] if shallow else {}
         module = restorer(name, **own, **less)
@@ -285,32 +277,11 @@ def restorers(
             if math.prod(shape) <= CROP:
                 parts["training step"] = partial(_step, *entrants, y, x)
             for part, prepare in parts.items():
-                calls, seconds, gigabytes, difference = prepare()
+                calls, costs = prepare()
                 allowed = OUTPUTS if part == "forward" else GRADIENTS
-                if not difference < allowed:
-                    refuse(
-                        f"{name}, {size}, {part}: ours and PyTorch differ by "
-                        f"{difference:.1e}, more than {allowed:.0e}: nothing to time"
-                    )
-                worst[part] = max(worst.get(part, 0.0), difference)
-                ms = race(calls, rounds)
-                ratio = min(list(ms.values())[1:]) / ms["ours"]
                 row = f"{name}, {size}, {part}"
-                columns = ("ours", *(f"torch {layout}" for layout in LAYOUTS))
-                cells = [f"{ms[name]:.0f}" if name in ms else "" for name in columns]
-                cells += [f"{ratio:.2f}", f"{seconds:.1f}", f"{gigabytes:.2f}"]
-                say(f"| {row} | {' | '.join(cells)} |")
-                figures["rows"][row] = {
-                    "ms": ms,
-                    "ratio": ratio,
-                    "compile_s": seconds,
-                    "program_gb": gigabytes,
-                    "difference": difference,
-                }
-    if any(len(row["ms"]) <= len(LAYOUTS) for row in figures["rows"].values()):
+                say.compare(row, calls, rounds, allowed=allowed, **costs)
+    if any(len(row.times) <= len(LAYOUTS) for row in say.rows):
         say("\nWhere a layout has no figure, its gradients differ from the other's.")
-    say(
-        "\nLargest difference from PyTorch, of a gradient over its largest entry: "
-        + ", ".join(f"{part} {found:.1e}" for part, found in worst.items())
-    )
-    say.close(figures, json_file, write)
+    say("\nA training step's difference is that of a gradient, over its largest entry.")
+    say.close(json_file, write)

@@ -6,9 +6,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import numpy as np
 from benchmarks.timing import Times
 
 OURS = "ours"
+LAYOUTS = ("contiguous_format", "channels_last")
 HEAD = (
     "| | ours, ms | others, ms | ratio | of rounds | Gflop | of the peak, % "
     "| compilation, s | memory, GB | difference |\n|---" + "|---:" * 9 + "|"
@@ -86,6 +88,21 @@ class Row:
 
     def _others(self) -> dict[str, float]:
         return {who: ms for who, ms in self.ms.items() if who != OURS}
+
+
+def difference(ours: Any, *others: Any) -> float:
+    """The largest difference of ours from PyTorch's answers, over our largest entry.
+
+    Images of theirs are (N, C, H, W).
+    """
+    found = np.asarray(ours)
+    most = 0.0
+    for other in others:
+        array = other.detach().cpu().numpy()
+        if array.ndim == 4:
+            array = array.transpose(0, 2, 3, 1)
+        most = max(most, float(np.abs(found - array).max() / np.abs(found).max()))
+    return most
 
 
 def _short(value: float) -> str:

@@ -11,12 +11,12 @@ from benchmarks.common import (
     Positive,
     Report,
     Write,
-    compiled,
     machine,
     only_on,
-    race,
     refuse,
 )
+from benchmarks.rows import OURS
+from benchmarks.timing import compiled, gigabytes, gigaflops
 
 from kernel_space_jax.models.restorers import applied, initial, restorer
 from kernel_space_jax.weights import to_tensors
@@ -59,11 +59,8 @@ def srn(
     tf = _tensorflow()
     from benchmarks.tensorflow_srn import SRN
 
-    say, device = Report("srn"), machine(tensorflow=tf.__version__)
-    say(f"{device}\n\nMilliseconds, {rounds} rounds, {size}x{size}\n")
-    say("| | ours | TensorFlow | TensorFlow / ours | compilation, s |")
-    say("|---" + "|---:" * 4 + "|")
-    figures: dict[str, Any] = {"machine": device, "rows": {}}
+    say = Report("srn")
+    say(f"{machine(tensorflow=tf.__version__)}\n\n{rounds} rounds, {size}x{size}\n")
     options: dict[str, Any] = {} if width is None else {"width": width}
     if shallow:
         options["blocks"] = 1
@@ -71,9 +68,9 @@ def srn(
     for name in PRESETS:
         module: Any = restorer(name, **options)
         variables = jax.jit(lambda key, m=module: initial(m, key))(jax.random.key(0))
-        run, seconds = compiled(
-            lambda variables, y, m=module: applied(m, variables, y), variables, y
-        )
+        restore = lambda variables, y, m=module: applied(m, variables, y)
+        flops = gigaflops(restore, variables, y)
+        run, seconds = compiled(restore, variables, y)
         rival = SRN(to_tensors(module, variables))
         # One channel: the colours of the photo side by side, as in the paper's test.
         theirs = tf.constant(y.transpose(3, 1, 2, 0) if module.channels == 1 else y)
@@ -81,23 +78,18 @@ def srn(
         found = call(theirs).numpy()
         if found.shape != y.shape:
             found = found.transpose(3, 1, 2, 0)
-        difference = float(np.abs(np.asarray(run(variables, y)) - found).max())
-        if not difference < OUTPUTS:
-            refuse(f"{name}: ours and TensorFlow differ by {difference:.1e}")
-        ms = race(
-            {
-                "ours": lambda run=run, v=variables: jax.block_until_ready(run(v, y)),
-                "tensorflow": lambda call=call, y=theirs: call(y).numpy(),
-            },
-            rounds,
-        )
-        ratio = ms["tensorflow"] / ms["ours"]
-        cells = [*(f"{value:.0f}" for value in ms.values()), f"{ratio:.2f}"]
-        say(f"| {name} | {' | '.join(cells)} | {seconds:.1f} |")
-        figures["rows"][name] = {
-            "ms": ms,
-            "ratio": ratio,
-            "compile_s": seconds,
-            "difference": difference,
+        calls = {
+            OURS: lambda run=run, v=variables: jax.block_until_ready(run(v, y)),
+            "TensorFlow": lambda call=call, y=theirs: call(y).numpy(),
         }
-    say.close(figures, json_file, write)
+        say.compare(
+            f"{name}, {size}x{size}",
+            calls,
+            rounds,
+            difference=float(np.abs(np.asarray(run(variables, y)) - found).max()),
+            allowed=OUTPUTS,
+            compile_s=seconds,
+            gigabytes=gigabytes(run),
+            gigaflops=flops,
+        )
+    say.close(json_file, write)

@@ -94,12 +94,13 @@ class TwoHeads(nn.Module):
 def richardson_lucy(
     y: Tensor, kernels: Tensor, masks: Tensor, *, steps: int = 30, gamma: float = 2.2
 ) -> Tensor:
-    """x <- x . A^T (y^gamma / A x) / A^T 1 in linear light: (1, C, H, W).
+    """x <- z (A^T (y^gamma / A z) + e) / (A^T 1 + e) in linear light: (1, C, H, W).
 
-    A x = sum_b m_b . (h_b * x), on a domain larger than the photo by the kernels.
+    z is ahead of x, by Nesterov; A x = sum_b m_b . (h_b * x), on a domain larger than
+    the photo by the kernels; e holds what the photo hardly sees.
     kernels: (B, k, k), convolved; masks: (B, H, W).
     """
-    reach = kernels.shape[-1] // 2
+    reach, least, darkest = kernels.shape[-1] // 2, 1e-2, 1e-6
     turned = kernels.flip(1, 2)[:, None]
 
     def blur(x: Tensor) -> Tensor:
@@ -117,9 +118,11 @@ def richardson_lucy(
         return torch.cat(channels, 1)
 
     light = y**gamma
-    x = F.pad(light, (reach,) * 4, mode="replicate")
-    ones = adjoint(torch.ones_like(light)).clamp_min(1e-2)
-    for _ in range(steps):
-        x = x * adjoint(light / blur(x).clamp_min(1e-6)) / ones
+    x = before = F.pad(light, (reach,) * 4, mode="replicate")
+    seen = adjoint(torch.ones_like(light)) + least
+    for step in range(steps):
+        z = (x + step / (step + 3) * (x - before)).clamp_min(darkest)
+        asked = adjoint(light / blur(z).clamp_min(darkest)) + least
+        x, before = z * asked / seen, x
     x = x[..., reach : x.shape[-2] - reach, reach : x.shape[-1] - reach]
     return x ** (1 / gamma)

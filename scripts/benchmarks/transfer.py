@@ -8,19 +8,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import typer
-from benchmarks.common import (
-    Call,
-    JsonFile,
-    Positive,
-    Report,
-    Write,
-    compiled,
-    machine,
-    pytorch,
-    race,
-    their_device,
-    theirs,
-)
+from benchmarks.common import JsonFile, Positive, Report, Write, machine, pytorch
+from benchmarks.rows import LAYOUTS, OURS, difference
+from benchmarks.timing import Call, compiled, gigabytes, gigaflops, their_device, theirs
 from jax import Array
 
 from kernel_space_jax import weights
@@ -29,6 +19,7 @@ from kernel_space_jax.operators import Learned
 
 SHIPPED = "kernel-space"
 SIZES = ["256x256", "1280x720"]
+ALLOWED = 1e-3  # of a pixel
 
 
 def _rival(module: KernelSpace, variables: dict[str, Any]) -> Any:
@@ -70,7 +61,7 @@ def transfer(
     json_file: JsonFile = None,
     write: Write = False,
 ) -> None:
-    """Images a second of blur transfer with the shipped network: JAX against PyTorch.
+    """Blur transfer with the shipped network: JAX against PyTorch.
 
     Timed is what one image costs: G on a pair, F on the target, clipping; the pair and
     the target are of one size, different, and in memory. No file is read or written.
@@ -91,42 +82,33 @@ def transfer(
         k = module.apply(variables, x, y, method="extract")[0]
         return jnp.clip(Learned(module, variables)(target, k), 0, 1)  # type: ignore[arg-type]
 
-    device = machine(torch=torch.__version__)
-    say(f"{device}\n\nwidth {module.width}, {rounds} rounds\n")
     say(
-        "| images/s | ours | torch contiguous_format | torch channels_last "
-        "| ours / best torch | compilation, s |\n|---" + "|---:" * 5 + "|"
+        f"{machine(torch=torch.__version__)}\n\nwidth {module.width}, {rounds} rounds\n"
     )
-    figures: dict[str, Any] = {"machine": device, "width": module.width, "sizes": {}}
     for size in sizes or SIZES:
         random = np.random.default_rng(0)
         images = [random.random((1, *_pixels(size), 3), np.float32) for _ in range(3)]
         ours = [jnp.asarray(image) for image in images]
+        flops = gigaflops(program, variables, *ours)
         run, seconds = compiled(program, variables, *ours)
-        entrants: dict[str, Call] = {
-            "ours": lambda run=run, ours=ours: jax.block_until_ready(
+        calls: dict[str, Call] = {
+            OURS: lambda run=run, ours=ours: jax.block_until_ready(
                 run(variables, *ours)
             )
         }
-        for layout in ("contiguous_format", "channels_last"):
-            entrants[f"torch {layout}"] = _their_call(model, layout, images)
-        found = np.asarray(run(variables, *ours))
-        rival: Any = entrants["torch contiguous_format"]()
-        difference = np.abs(found - rival.permute(0, 2, 3, 1).cpu().numpy()).max()
-        times = race(entrants, rounds)
-        speeds = {name: 1e3 / time for name, time in times.items()}
-        ratio = speeds["ours"] / max(list(speeds.values())[1:])
-        cells = " | ".join(f"{speed:.3g}" for speed in speeds.values())
-        say(f"| {size} | {cells} | {ratio:.2f} | {seconds:.1f} |")
-        figures["sizes"][size] = {
-            "images_per_second": speeds,
-            "ratio": ratio,
-            "compile_s": seconds,
-            "difference": float(difference),
-        }
-    most = max(found["difference"] for found in figures["sizes"].values())
-    say(f"\nlargest difference of a pixel {most:.1e}")
-    say.close(figures, json_file, write)
+        for layout in LAYOUTS:
+            calls[f"torch {layout}"] = _their_call(model, layout, images)
+        say.compare(
+            f"blur transfer, {size}, width {module.width}",
+            calls,
+            rounds,
+            difference=difference(*(call() for call in calls.values())),
+            allowed=ALLOWED,
+            compile_s=seconds,
+            gigabytes=gigabytes(run),
+            gigaflops=flops,
+        )
+    say.close(json_file, write)
 
 
 def _their_call(model: Any, layout: str, images: list[np.ndarray]) -> Call:
