@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from kernel_space_jax.arrays import to_numpy
 from kernel_space_jax.errors import UserError
 from kernel_space_jax.images import SMALLEST_SIDE, Photo, read
 
@@ -37,14 +38,6 @@ def as_pixels(photo: Any) -> np.ndarray:
         photo = photo.convert("RGBA" if photo.has_transparency_data else "RGB")
     values = _with_channels(to_numpy(photo))
     return _scaled(values[..., : 1 if values.shape[-1] < 3 else 3])
-
-
-def to_numpy(value: Any) -> np.ndarray:
-    """NumPy's array of an array or of a PyTorch tensor, which may be bfloat16."""
-    if hasattr(value, "detach"):
-        value = value.detach().cpu()
-        value = (value.float() if value.is_floating_point() else value).numpy()
-    return np.asarray(value)
 
 
 def _with_channels(values: np.ndarray) -> np.ndarray:

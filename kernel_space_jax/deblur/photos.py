@@ -8,6 +8,7 @@ from typing import Any, overload
 import numpy as np
 
 from kernel_space_jax import weights as weight_files
+from kernel_space_jax.arrays import to_numpy
 from kernel_space_jax.deblur.methods import (
     DEFAULT,
     TRANSLATOR,
@@ -19,7 +20,7 @@ from kernel_space_jax.deblur.result import Deblurred
 from kernel_space_jax.deblur.view import prepare
 from kernel_space_jax.errors import UserError
 from kernel_space_jax.images import Photo
-from kernel_space_jax.pixels import as_pixels, to_numpy
+from kernel_space_jax.pixels import as_pixels
 from kernel_space_jax.tell import Tell, silent
 from kernel_space_jax.weights import Weights, network_name
 

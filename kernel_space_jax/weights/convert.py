@@ -11,9 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
 
+from kernel_space_jax.arrays import to_numpy
 from kernel_space_jax.errors import UserError
 from kernel_space_jax.models.generators.fit import FIT
-from kernel_space_jax.pixels import to_numpy
 from kernel_space_jax.weights.files import Weights
 from kernel_space_jax.weights.networks import (
     Network,

@@ -3,6 +3,9 @@
 Tensors are named by their path ("params/features/conv0/kernel"); the header says
 architecture, options, origin, licence, and the sha256 of the tensors, the architecture
 and the options. In the first files it is that of the tensors alone.
+
+safetensors is imported where a file is read or written: networks and conversion do
+without it.
 """
 
 import hashlib
@@ -15,8 +18,6 @@ import flax.linen as nn
 import jax.numpy as jnp
 import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save
 
 from kernel_space_jax.errors import UserError, nearest
 from kernel_space_jax.files import write_whole
@@ -57,6 +58,8 @@ def write(
     says what a network is for that has the form of a restorer and restores nothing. The
     file of a generator has the fit of its styles too.
     """
+    from safetensors.numpy import save
+
     options = {name: getattr(module, name) for name in stated(module)}
     if isinstance(module, Generator):
         variables = with_fit(module, variables)
@@ -109,6 +112,8 @@ def load(path: str | Path, *, role: str | None = None) -> Weights:
 
 
 def _read(named: str | Path) -> tuple[dict[str, str], dict[str, np.ndarray]]:
+    from safetensors import SafetensorError, safe_open
+
     named_ones = known()
     path = named_ones.get(str(named), Path(named))
     if path.is_dir():

@@ -14,10 +14,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from safetensors import safe_open
 
+from kernel_space_jax.arrays import to_numpy
 from kernel_space_jax.errors import UserError
-from kernel_space_jax.pixels import to_numpy
 from kernel_space_jax.weights.rules import Family
 from kernel_space_jax.weights.tfjs import is_graph_model, read_graph_model
 
@@ -96,6 +95,8 @@ def _tensors(content: Any, *above: str) -> Iterator[tuple[str, Any]]:
 
 
 def _read_safetensors(path: Path) -> dict[str, np.ndarray]:
+    from safetensors import safe_open
+
     try:
         with safe_open(path, framework="numpy") as file:
             ours = "architecture" in (file.metadata() or {})

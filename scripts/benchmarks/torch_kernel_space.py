@@ -5,6 +5,7 @@ Parameters carry the names of the published checkpoints, so these load unchanged
 `nn.Identity` layers stand where a norm would, and keep the numbering.
 """
 
+from collections.abc import Callable
 from typing import Literal
 
 import torch
@@ -220,14 +221,23 @@ def _fit(image: Tensor) -> Tensor:
     return functional.pad(image, (0, right, 0, down), mode="reflect")
 
 
-def training_step(
-    model: KernelSpace, optimiser: torch.optim.Optimizer, x: Tensor, y: Tensor
-) -> Tensor:
-    """One step on the Charbonnier loss of F(x, G(x, y)) and y; features of x once."""
+def reconstruction_loss(model: KernelSpace, x: Tensor, y: Tensor) -> Tensor:
+    """The Charbonnier loss of F(x, G(x, y)) and y; features of x are found once."""
     features = model.features(x)
     mean, _ = model.extract(x, y, features)
     difference = model.blur(x, mean, features) - y
-    loss = (difference.square() + 1e-6).sqrt().sum()
+    return (difference.square() + 1e-6).sqrt().sum()
+
+
+def training_step(
+    model: KernelSpace,
+    optimiser: torch.optim.Optimizer,
+    x: Tensor,
+    y: Tensor,
+    loss_fn: Callable[..., Tensor] = reconstruction_loss,
+) -> Tensor:
+    """One step on the loss; `loss_fn` may be a compiled form of it."""
+    loss = loss_fn(model, x, y)
     optimiser.zero_grad(set_to_none=True)
     loss.backward()
     optimiser.step()
