@@ -61,6 +61,7 @@ SLOW = ("restormer", "mimo-unet-plus")
 # Training takes crops of up to this many pixels; whole photos would fill the memory.
 CROP = 256 * 256
 RATE = 1e-4
+COMPILED = "compiled"
 OUTPUTS, GRADIENTS, ROUNDING = 1e-4, 1e-3, 1e-3
 
 
@@ -121,7 +122,11 @@ def _in_layout(model: Any, layout: str, *images: np.ndarray) -> list[Any]:
 
 
 def _forward(
-    module: nn.Module, variables: dict[str, Any], model: Any, y: np.ndarray
+    compile_too: bool,
+    module: nn.Module,
+    variables: dict[str, Any],
+    model: Any,
+    y: np.ndarray,
 ) -> tuple[dict[str, Call], dict[str, float]]:
     """x = R(y) of each; how far apart they are, and what ours costs."""
     import torch
@@ -137,6 +142,10 @@ def _forward(
         calls[f"torch {layout}"] = theirs(
             torch.no_grad()(lambda fixed=fixed, their_y=their_y: fixed(their_y))
         )
+    if compile_too:
+        fixed, their_y = _in_layout(model, LAYOUTS[-1], y)
+        fast = torch.compile(fixed)
+        calls[f"torch {COMPILED}"] = theirs(torch.no_grad()(lambda: fast(their_y)))
     return calls, {
         "difference": difference(*(call() for call in calls.values())),
         "compile_s": seconds,
@@ -146,7 +155,11 @@ def _forward(
 
 
 def _step(
-    module: nn.Module, variables: dict[str, Any], model: Any, *images: np.ndarray
+    compile_too: bool,
+    module: nn.Module,
+    variables: dict[str, Any],
+    model: Any,
+    *images: np.ndarray,
 ) -> tuple[dict[str, Call], dict[str, float]]:
     """The same of a training step: forward, gradient of the mean error, Adam."""
     import torch
@@ -174,8 +187,11 @@ def _step(
     calls: dict[str, Call] = {OURS: advance}
     ours = weights.to_torch(module, gradient(variables, y, x))
     differences = []
-    for layout in LAYOUTS:
-        trained, their_y, their_x = _in_layout(model, layout, *images)
+    for layout in [*LAYOUTS, *([COMPILED] if compile_too else [])]:
+        form = LAYOUTS[-1] if layout == COMPILED else layout
+        trained, their_y, their_x = _in_layout(model, form, *images)
+        if layout == COMPILED:
+            trained.compile()
         _their_gradients(trained, their_y, their_x)
         differences.append(_gradient_difference(ours, trained))
         adam = torch.optim.Adam(trained.parameters(), lr=RATE)
@@ -247,6 +263,10 @@ def restorers(
     shallow: Annotated[
         bool, typer.Option("--shallow", help="At most one block at each scale.")
     ] = False,
+    torch_compile: Annotated[
+        bool,
+        typer.Option("--torch-compile", help="Also torch.compile: minutes a network."),
+    ] = False,
     rounds: Positive = 3,
     json_file: JsonFile = None,
     write: Write = False,
@@ -273,9 +293,9 @@ def restorers(
             shape = _pixels(size)
             pair = random.random((2, batch, *shape, 3), np.float32)
             y, x = (np.asarray(face_of(module).into(image)) for image in pair)
-            parts = {"forward": partial(_forward, *entrants, y[:1])}
+            parts = {"forward": partial(_forward, torch_compile, *entrants, y[:1])}
             if math.prod(shape) <= CROP:
-                parts["training step"] = partial(_step, *entrants, y, x)
+                parts["training step"] = partial(_step, torch_compile, *entrants, y, x)
             for part, prepare in parts.items():
                 calls, costs = prepare()
                 allowed = OUTPUTS if part == "forward" else GRADIENTS
