@@ -39,6 +39,7 @@ from benchmarks.maxim import maxim
 from benchmarks.pod import pod
 from benchmarks.restorers import restorers
 from benchmarks.rows import draw
+from benchmarks.scaling import scaling
 from benchmarks.scores import scores
 from benchmarks.srn import srn
 from benchmarks.starts import starts
@@ -64,6 +65,7 @@ BENCHMARKS = (
     deblur,
     data,
     scores,
+    scaling,
     pod,
 )
 # What docs/speed.md shows: one section each, none of more than three quiet minutes.
@@ -90,6 +92,7 @@ SHOWN = (
     "conv",
     "data",
     "scores",
+    "scaling",
     "train",
     "deblur",
 )
@@ -113,6 +116,7 @@ QUICK = (
     "conv",
     "data --height 360 --width 640 --count 4 --network compact",
     "scores --pairs 10 --height 360 --width 640",
+    "scaling --devices 1,8",
     "train --shallow --batch 1 --rounds 2",
     "deblur --height 256 --width 256 --rounds 1",
 )

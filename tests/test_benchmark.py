@@ -285,3 +285,13 @@ def test_the_picture(tmp_path):
     file = tmp_path / "bars.png"
     draw({"a": 0.5, "b": 60.0}, [(0.4, 0.6), (50, 70)], "a machine", file)
     assert ks.read(file).pixels.shape[2] == 3
+
+
+@pytest.mark.slow
+def test_scaling(tmp_path):
+    """Two processes of four devices compute what one device does."""
+    found, output = figures(tmp_path, *"scaling --devices 1 --width 2".split())
+    alone, spread = found["scaling"]
+    assert not alone["sent"] and set(spread["sent"]) == {"all-reduce"}
+    assert spread["apart"] < 1e-5 and len(set(alone["losses"])) == 3
+    assert f"{spread['apart']:.1e}" in output
