@@ -110,6 +110,16 @@ def test_what_cannot_be_asked(monkeypatch, words, said):
     assert said in result.output
 
 
+def test_each_table_has_a_title():
+    title = pod._title
+    assert title(pod.PROGRAMS, [], pod.SIDE, 1, False) == "pod"
+    words = ["--config.dtype=bfloat16"]
+    small = title("judge,blind", words, 64, 8, True)
+    assert small == (
+        "pod, judge, blind, side 64, widths over 8, shallow, config.dtype=bfloat16"
+    )
+
+
 def test_without_libtpu(monkeypatch):
     monkeypatch.setattr(pod, "find_spec", lambda name: None)
     result = CliRunner().invoke(benchmark.app, ["pod"])
