@@ -152,6 +152,7 @@ def test_chips_add_up_gradients_and_nothing_else(tmp_path, task):
         return
     assert found["sent"].keys() == {"all-reduce"}
     count, numbers, nbytes = found["sent"]["all-reduce"]
-    # The rest are metrics: numbers of their own.
-    assert found["learned"] <= numbers <= found["learned"] + 100
+    # The rest are metrics, and gradients of the zeros in weights of pairs of columns.
+    zeros = found["learned"] // 50 if task == "kernel_space" else 0
+    assert found["learned"] <= numbers <= found["learned"] + zeros + 100
     assert nbytes == 4 * numbers and count < 20
