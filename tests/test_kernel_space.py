@@ -8,6 +8,7 @@ import pytest
 from golden import Golden, by_torch_name, largest_difference, relative_error
 
 from kernel_space_jax.losses import charbonnier, kl
+from kernel_space_jax.models import kernel_space
 from kernel_space_jax.models.kernel_space import KernelSpace
 from kernel_space_jax.weights import from_torch
 
@@ -130,6 +131,31 @@ def test_jit_changes_nothing_and_a_batch_is_its_images(plain):
     for i in range(3):
         expected = alone(x[i : i + 1], y[i : i + 1])
         np.testing.assert_allclose(expected, together[i : i + 1], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("module", "shape"),
+    [
+        (kernel_space.Features(5, 1), (2, 16, 24, 3)),
+        (kernel_space.Reconstruction(4, 1, tail_width=6), (2, 4, 6, 4)),
+    ],
+)
+def test_pairs_of_columns_change_nothing(monkeypatch, module, shape):
+    """The features at an image's own size as a TPU keeps them."""
+    keys = jax.random.split(jax.random.key(0), 3)
+    x = jax.random.normal(keys[0], shape)
+    variables = module.init(keys[1], x)
+
+    def differentiated():
+        loss = lambda variables: charbonnier(module.apply(variables, x), 0.1)
+        return jax.jit(jax.value_and_grad(loss))(variables)
+
+    expected, gradients = differentiated()
+    monkeypatch.setattr(kernel_space, "pays", lambda features: True)
+    actual, found = differentiated()
+    np.testing.assert_allclose(actual, expected, rtol=1e-6)
+    errors = jax.tree.map(relative_error, found, gradients)
+    assert max(jax.tree.leaves(errors)) < 1e-5
 
 
 @pytest.mark.parametrize("size", [(16, 16), (130, 17), (250, 192)])

@@ -110,6 +110,16 @@ def test_what_cannot_be_asked(monkeypatch, words, said):
     assert said in result.output
 
 
+def test_each_table_has_a_title():
+    title = pod._title
+    assert title(pod.PROGRAMS, [], pod.SIDE, 1, False) == "pod"
+    words = ["--config.dtype=bfloat16"]
+    small = title("judge,blind", words, 64, 8, True)
+    assert small == (
+        "pod, judge, blind, side 64, widths over 8, shallow, config.dtype=bfloat16"
+    )
+
+
 def test_without_libtpu(monkeypatch):
     monkeypatch.setattr(pod, "find_spec", lambda name: None)
     result = CliRunner().invoke(benchmark.app, ["pod"])
@@ -142,6 +152,7 @@ def test_chips_add_up_gradients_and_nothing_else(tmp_path, task):
         return
     assert found["sent"].keys() == {"all-reduce"}
     count, numbers, nbytes = found["sent"]["all-reduce"]
-    # The rest are metrics: numbers of their own.
-    assert found["learned"] <= numbers <= found["learned"] + 100
+    # The rest are metrics, and gradients of the zeros in weights of pairs of columns.
+    zeros = found["learned"] // 50 if task == "kernel_space" else 0
+    assert found["learned"] <= numbers <= found["learned"] + zeros + 100
     assert nbytes == 4 * numbers and count < 20

@@ -27,6 +27,13 @@ from kernel_space_jax.models.layers import (
     pad_to_multiple,
     pixel_shuffle,
 )
+from kernel_space_jax.models.layers.pairs import (
+    by_place,
+    paired,
+    pays,
+    shuffled_pairs,
+    unpaired,
+)
 
 STRIDE = 128  # image pixels to one position of the code
 
@@ -40,10 +47,14 @@ class Features(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
+        # Until the first halving.
+        pairs = pays(self.width)
+        x = paired(x) if pairs else x
         for index, stride in enumerate((1, 2, 2)):
             conv = Conv(
-                self.width, stride=stride, dtype=self.dtype, name=f"conv{index}"
-            )
+                self.width, stride=stride, pairs=pairs and index < 2,
+                dtype=self.dtype, name=f"conv{index}",
+            )  # fmt: skip
             x = nn.leaky_relu(conv(x), 0.1)
         for index in range(self.blocks):
             x = ResidualBlock(dtype=self.dtype, name=f"block{index}")(x)
@@ -140,10 +151,15 @@ class Reconstruction(nn.Module):
             x = ResidualBlock(dtype=self.dtype, name=f"block{index}")(x)
         x = Conv(4 * self.width, dtype=self.dtype, name="up0")(x)
         x = nn.leaky_relu(pixel_shuffle(x), 0.1)
-        x = Conv(4 * self.tail_width, dtype=self.dtype, name="up1")(x)
-        x = nn.leaky_relu(pixel_shuffle(x), 0.1)
-        x = nn.leaky_relu(Conv(self.tail_width, dtype=self.dtype, name="conv0")(x), 0.1)
-        return Conv(3, dtype=self.dtype, name="conv1")(x)
+        # At the image's own size.
+        pairs = pays(self.tail_width)
+        order = by_place if pairs else None
+        x = Conv(4 * self.tail_width, order=order, dtype=self.dtype, name="up1")(x)
+        x = nn.leaky_relu(shuffled_pairs(x) if pairs else pixel_shuffle(x), 0.1)
+        tail = {"pairs": pairs, "dtype": self.dtype}
+        x = nn.leaky_relu(Conv(self.tail_width, **tail, name="conv0")(x), 0.1)
+        x = Conv(3, **tail, name="conv1")(x)
+        return unpaired(x) if pairs else x
 
 
 class KernelSpace(nn.Module):

@@ -47,6 +47,8 @@ from kernel_space_jax.backend import Device, compiling_for
 from kernel_space_jax.errors import UserError
 
 BLIND = "blind"
+PROGRAMS = f"kernel_space_gopro,nafnet_gopro,blur2blur,{BLIND}"
+SIDE = 256
 Make = Callable[[int], Program]  # of so many examples or photos a chip
 
 
@@ -57,13 +59,13 @@ def pod(
     ] = "v5e:2x2,v5e:16x16",
     config: Annotated[
         str, typer.Option(help=f"Configs to train, and {BLIND}: the joint search.")
-    ] = f"kernel_space_gopro,nafnet_gopro,blur2blur,{BLIND}",
+    ] = PROGRAMS,
     batches: Annotated[
         str, typer.Option(help="Examples or photos a chip, such as 1,4.")
     ] = "1,4",
     side: Annotated[
         int, typer.Option(min=64, help="Pixels of a photo of the search.")
-    ] = 256,
+    ] = SIDE,
     share: Annotated[
         int, typer.Option(min=1, max=8, help="Widths of the search over this.")
     ] = 1,
@@ -86,7 +88,7 @@ def pod(
     choose_platform("cpu")
     # A program for chips that are not here cannot be read from JAX's cache.
     jax.config.update("jax_enable_compilation_cache", False)
-    say = Report("pod")
+    say = Report(_title(config, context.args, side, share, shallow))
     device = machine(libtpu=version("libtpu"))
     say(f"compiled on {device}\n\n{assumptions(chip)}\n\n{COLUMNS}")
     figures: dict[str, Any] = {"programs": {}}
@@ -106,6 +108,18 @@ def pod(
         if found:
             say(f"| {program} | {summary_of(chip, names[0], found)} |")
     say.close(json_file, write, figures)
+
+
+def _title(config: str, words: list[str], side: int, share: int, shallow: bool) -> str:
+    """Of the section: what is compiled, so that no other program's table is lost."""
+    parts = {
+        config.replace(",", ", "): config != PROGRAMS,
+        f"side {side}": side != SIDE,
+        f"widths over {share}": share > 1,
+        "shallow": shallow,
+    }
+    named = [part for part, stated in parts.items() if stated]
+    return ", ".join(["pod", *named, *(word.removeprefix("--") for word in words)])
 
 
 def _maker(

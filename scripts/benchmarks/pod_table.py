@@ -14,8 +14,9 @@ from benchmarks.roofline import (
 SIZES = (4, 16, 64, 256)  # chips of the predicted efficiencies
 COLUMNS = (
     "| program | slice | a chip | arguments, GB | temporaries, GB | Tflop "
-    "| moved, GB | sent a step | bound, ms | what binds | of the peak, % "
-    "| compilation, s |\n|---|---|---:|---:|---:|---:|---:|---|---:|---|---:|---:|"
+    "| moved, GB | the compiler's count, GB | sent a step | bound, ms | what binds "
+    "| of the peak, % | compilation, s |\n"
+    "|---|---|---:|---:|---:|---:|---:|---:|---|---:|---|---:|---:|"
 )
 SUMMARY = (
     "| program | largest batch a chip | "
@@ -49,7 +50,7 @@ def assumptions(chip: Chip) -> str:
         "The bound is the larger of flops / peak and bytes moved / bandwidth. Every "
         "flop counts as bf16. Moved are the arrays that an operation reads from the "
         "main memory or writes to it, filled up to whole tiles; what stays on the core "
-        "is free.",
+        "is free. The compiler's own count has it too.",
         "The body of a loop counts once: of micro-batches the first, of a search one "
         "step, with what VGG19 sees in the photo, which is found once.",
         "The largest batch lies on a straight line through the memory at the smallest "
@@ -80,6 +81,7 @@ def row_of(chip: Chip, found: Compiled) -> str:
         f"{found.temporaries / 1e9:.3g}",
         f"{found.flops / 1e12:.3g}",
         f"{found.moved / 1e9:.3g}",
+        f"{found.accessed / 1e9:.3g}",
         "; ".join(sent) or "nothing",
         f"{1e3 * least.seconds:.3g}",
         least.binds,

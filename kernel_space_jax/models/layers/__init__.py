@@ -1,7 +1,8 @@
 """What the published networks are built of: NHWC, PyTorch's arithmetic.
 
-`convolution.py` and `winograd.py` are the arithmetic, fast on CPU; `conv.py` the layers
-that use it; `norms.py`, `shape.py` and `blocks.py` what stands between them.
+`convolution.py` and `winograd.py` are the arithmetic, fast on CPU; `pairs.py` is for
+images at their own size on a TPU; `conv.py` has the layers that use them; `norms.py`,
+`shape.py` and `blocks.py` what stands between them.
 """
 
 from kernel_space_jax.models.layers.blocks import (

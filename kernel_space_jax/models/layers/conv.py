@@ -16,6 +16,7 @@ from flax.typing import Dtype
 from jax import Array
 
 from kernel_space_jax.models.layers.convolution import convolve, convolve_transposed
+from kernel_space_jax.models.layers.pairs import convolve_pairs
 from kernel_space_jax.models.layers.shape import Padding, pad_same, pad_sides
 
 Initialiser = Callable[..., Array]
@@ -41,6 +42,8 @@ class Conv(nn.Module):
     """A square convolution, padded on every side by `pad` or by (kernel - 1) // 2.
 
     With the padding "same" it is padded as TensorFlow's, which differs under a stride.
+    `pairs` takes x in pairs of columns: 3x3, padded by one zero. `order` changes that
+    of the features: it is applied to the last axis of weights and bias.
     """
 
     features: int
@@ -52,22 +55,30 @@ class Conv(nn.Module):
     bias_init: Initialiser | None = None
     dtype: Dtype | None = None
     pad: int | None = None
+    pairs: bool = False
+    order: Callable[[Array], Array] | None = None
 
     @nn.compact
     def __call__(self, x: Array) -> Array:
-        channels, k = x.shape[-1], self.kernel
+        channels, k = x.shape[-1] // (2 if self.pairs else 1), self.kernel
         w = self.weights((k, k, channels, self.features))
         bias = None
         if self.use_bias:
             draw = self.bias_init or uniform_bias(k * k * channels)
             bias = self.param("bias", draw, (self.features,))
+        if self.order:
+            w, bias = jax.tree.map(self.order, (w, bias))
         x, w, bias = promote_dtype(x, w, bias, dtype=self.dtype)
         pad = (k - 1) // 2 if self.pad is None else self.pad
         if self.padding == "same":
             x, pad = pad_same(x, k, self.stride), 0
         elif self.padding != "zero":
             x, pad = pad_sides(x, pad, self.padding), 0
-        y = convolve(x, w, self.stride, pad)
+        if self.pairs:
+            y = convolve_pairs(x, w, self.stride)
+            bias = bias if bias is None else jnp.tile(bias, y.shape[-1] // bias.size)
+        else:
+            y = convolve(x, w, self.stride, pad)
         return y if bias is None else y + bias
 
     def weights(self, shape: tuple[int, ...]) -> Array:
