@@ -123,7 +123,10 @@ def draw(ratios: dict[str, float], spreads: Iterable[Any], title: str, file: Pat
     error = [[max(0, one[side]) for one in away] for side in (0, 1)]
     axes.barh(names, [v - 1 for v in values], left=1, color=colours, xerr=error)
     for place, value in enumerate(values):
-        axes.annotate(f"{value:.2f}", (1.02, place), xycoords=("axes fraction", "data"))
+        at = (1.02, place)
+        axes.annotate(
+            f"{value:.2f}", at, xycoords=("axes fraction", "data"), va="center"
+        )
     axes.set_xscale("log")
     axes.axvline(1, color="black", linewidth=0.8)
     marks = [m for m in (0.5, 1, 2, 5, 10, 20, 50) if m <= 1.2 * max(values)]
