@@ -12,7 +12,17 @@ NAME = "kernel_space_jax"
 ROOT = Path(kernel_space_jax.__file__).parent
 # A room may import from itself and from those above it in this list, from no other.
 ROOMS = (
-    *("errors", "tell", "cache", "files", "images", "pixels", "sheets", "schedules"),
+    *(
+        "errors",
+        "tell",
+        "cache",
+        "files",
+        "arrays",
+        "images",
+        "pixels",
+        "sheets",
+        "schedules",
+    ),
     "backend",
     *("operators", "models", "weights", "metrics", "losses", "priors", "drawing"),
     *("solvers", "datasets", "synthesis", "training"),

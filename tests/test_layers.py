@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 
-from kernel_space_jax.models.layers import BatchNorm, Dropout
+from kernel_space_jax.models.layers import BatchNorm, Dropout, Point
 
 KEY = jax.random.key(0)
 X = 3 + 2 * jax.random.normal(KEY, (6, 5, 4, 3))
@@ -64,3 +64,17 @@ def test_whole_channels_are_dropped():
     assert abs((found == 0).mean() - 0.25) < 0.05
     np.testing.assert_array_equal(found, jnp.broadcast_to(found[:, :1, :1], ones.shape))
     assert (found[0] != found[1]).any()
+
+
+def test_a_point_folds_what_is_around_it():
+    """((x s + b) w + c) g, computed pixel by pixel."""
+    keys = jax.random.split(jax.random.key(0), 4)
+    x = jax.random.normal(keys[0], (2, 5, 7, 3))
+    s, b = jax.random.normal(keys[1], (2, 3))
+    g = jax.random.normal(keys[2], (4,))
+    module = Point(4)
+    variables = module.init(keys[3], x)
+    w, c = (variables["params"][name] for name in ("kernel", "bias"))
+    plain = (jnp.einsum("nhwi,io->nhwo", x * s + b, w[0, 0]) + c) * g
+    found = module.apply(variables, x, (s, b), gain=g)
+    np.testing.assert_allclose(found, plain, atol=1e-5)

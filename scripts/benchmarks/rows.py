@@ -109,9 +109,10 @@ def _short(value: float) -> str:
     return f"{value:.3g}" if abs(value) < 100 else f"{value:.0f}"
 
 
-def draw(ratios: dict[str, float], spreads: Iterable[Any], title: str, file: Path):
+def draw(
+    ratios: dict[str, float], spreads: Iterable[Any], title: str, file: Path
+) -> None:
     """Bars of ratios on a logarithmic scale, slower than the others in red."""
-    import matplotlib
     from matplotlib.figure import Figure
 
     names, values = [*ratios], [*ratios.values()]
@@ -129,11 +130,10 @@ def draw(ratios: dict[str, float], spreads: Iterable[Any], title: str, file: Pat
         )
     axes.set_xscale("log")
     axes.axvline(1, color="black", linewidth=0.8)
-    marks = [m for m in (0.5, 1, 2, 5, 10, 20, 50) if m <= 1.2 * max(values)]
+    marks = [m for m in (0.2, 0.5, 1, 2, 5, 10, 20, 50) if m <= 1.2 * max(values)]
     axes.set_xticks(marks, [f"{mark:g}" for mark in marks])
     axes.minorticks_off()
     axes.invert_yaxis()
     axes.set_xlabel("the fastest other's time over ours: to the right of 1 ours wins")
     axes.set_title(title, fontsize=9)
-    with matplotlib.rc_context({"svg.hashsalt": "kernel-space"}):
-        figure.savefig(file, dpi=120)
+    figure.savefig(file, dpi=120)

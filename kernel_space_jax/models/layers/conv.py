@@ -86,6 +86,39 @@ class Conv(nn.Module):
         return self.param("kernel", self.kernel_init, shape)
 
 
+class Point(nn.Module):
+    """A 1x1 convolution with the affine map before it and the factor behind it.
+
+        y = ((x s + b) w + c) g = x (s w g) + (b w + c) g
+
+    What would pass over all pixels, and sum over them for its gradients, passes over
+    the weights.
+    """
+
+    features: int
+    dtype: Dtype | None = None
+
+    @nn.compact
+    def __call__(
+        self,
+        x: Array,
+        before: tuple[Array, Array] | None = None,
+        gain: Array | None = None,
+    ) -> Array:
+        """`before` is (s, b), each (in,); `gain` is g, (out,)."""
+        channels = x.shape[-1]
+        w = self.param("kernel", torch_uniform, (1, 1, channels, self.features))
+        c = self.param("bias", uniform_bias(channels), (self.features,))
+        w = w[0, 0]
+        if before:
+            scale, bias = before
+            c, w = bias @ w + c, scale[:, None] * w
+        if gain is not None:
+            w, c = w * gain, c * gain
+        x, w, c = promote_dtype(x, w, c, dtype=self.dtype)
+        return convolve(x, w[None, None], 1, 0) + c
+
+
 class ConvTranspose(nn.Module):
     """The adjoint of a strided convolution, to `stride` times the size of x."""
 

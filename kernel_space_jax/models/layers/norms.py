@@ -1,6 +1,6 @@
 """Normalisation: of a pixel's channels, of an image, of a batch."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import flax.linen as nn
 import jax
@@ -66,14 +66,20 @@ def layer_norm(x: Array, scale: Array, bias: Array, epsilon: float = 1e-6) -> Ar
 
 
 class LayerNorm(nn.Module):
-    """`layer_norm` with a scale and a bias of its own."""
+    """`layer_norm` with a scale and a bias of its own.
+
+    Split, it gives the channels normalised alone, and (scale, bias) for a `Point`.
+    """
 
     epsilon: float = 1e-6
+    split: bool = False
 
     @nn.compact
-    def __call__(self, x: Array) -> Array:
+    def __call__(self, x: Array) -> Any:
         scale = self.param("scale", nn.initializers.ones, (x.shape[-1],))
         bias = self.param("bias", nn.initializers.zeros, (x.shape[-1],))
+        if self.split:
+            return _normalise(x, (-1,), self.epsilon), (scale, bias)
         return layer_norm(x, scale, bias, self.epsilon)
 
 

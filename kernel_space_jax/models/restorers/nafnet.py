@@ -22,6 +22,7 @@ from kernel_space_jax.models.layers import (
     Conv,
     DepthwiseConv,
     LayerNorm,
+    Point,
     around,
     crop,
     pixel_shuffle,
@@ -41,17 +42,18 @@ class NAFBlock(nn.Module):
     @nn.compact
     def __call__(self, x: Array) -> Array:
         width = x.shape[-1]
-        point = lambda features, name: Conv(features, 1, dtype=self.dtype, name=name)
+        point = lambda features, name: Point(features, self.dtype, name=name)
+        norm = lambda name: LayerNorm(split=True, name=name)
         beta = self.param("beta", nn.initializers.zeros, (width,))
         gamma = self.param("gamma", nn.initializers.zeros, (width,))
 
-        u = point(2 * width, "conv1")(LayerNorm(name="norm1")(x))
+        u = point(2 * width, "conv1")(*norm("norm1")(x))
         u = gate(DepthwiseConv(dtype=self.dtype, name="conv2")(u))
         attention = point(width, "attention")(window_mean(u, self.window))
         u = u * around(attention, (u.shape[1], u.shape[2]))
-        x = x + point(width, "conv3")(u) * beta.astype(x.dtype)
-        u = gate(point(2 * width, "conv4")(LayerNorm(name="norm2")(x)))
-        return x + point(width, "conv5")(u) * gamma.astype(x.dtype)
+        x = x + point(width, "conv3")(u, gain=beta)
+        u = gate(point(2 * width, "conv4")(*norm("norm2")(x)))
+        return x + point(width, "conv5")(u, gain=gamma)
 
 
 def gate(x: Array) -> Array:
