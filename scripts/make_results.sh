@@ -117,6 +117,18 @@ python scripts/evaluate.py blur2blur --known images:data/bsds500-halves/known \
   --restorer.steps=1000 --translator.steps=1200 --cyclegan.steps=400 \
   --dualgan.steps=400 --adapt.steps=400 --adapt.learning_rate=1e-3 \
   -o runs/blur2blur --title "Blur2Blur, small" --table docs/results.md
+# The frames of one clip, averaged: the first are the test, the last the camera. MAXIM
+# learns slowly here, so some arms are left out.
+frames() { python scripts/prepare_exposures.py data/gopro-frames "$@" --lengths 13,17 \
+  --gamma 1.8 --height 288 --noise 0.01; }
+frames -o data/clip/camera --last 72 --stride 2
+frames -o data/clip/test --first 72 --stride 3
+python scripts/evaluate.py blur2blur --known "pairs:data/gopro?resize=288" \
+  --camera pairs:data/clip/camera --test pairs:data/clip/test --restorer maxim \
+  --arm translator --arm cyclegan --arm dualgan --arm adapted --arm paired \
+  --translator.steps=400 --cyclegan.steps=200 --dualgan.steps=200 --adapt.steps=40 \
+  --adapt.batch_size=1 --config.data.validation_size=4 \
+  -o runs/blur2blur-clip --title "Blur2Blur, a clip" --table docs/results.md
 # Images of a generator, and faces that it did not draw; a restorer learns such faces too.
 python scripts/draw_faces.py -o data/drawn-faces --count 4000
 python scripts/draw_faces.py -o data/drawn-faces-test --count 12 --seed 1
