@@ -96,29 +96,21 @@ SHOWN = (
     "train",
     "deblur",
 )
-# The same computations, smaller: twelve minutes in all.
+# What has a rival, in smaller sizes: twelve minutes in all.
 QUICK = (
     "kernel-space --batch 1 --rounds 3",
     "transfer --size 256x256 --rounds 3",
-    "restorers --preset nafnet-32 --size 128x128 --rounds 3",
-    "restorers --preset mimo-unet-plus --shallow --size 128x128 --rounds 3",
-    "restorers --preset restormer --shallow --size 128x128 --rounds 3",
-    "restorers --preset deblurgan --shallow --size 128x128 --rounds 3",
-    "restorers --preset deblurgan-v2-mobile --size 128x128 --rounds 3",
+    "restorers --shallow --size 128x128 --rounds 2",
     "srn --shallow --size 128 --rounds 3",
     "maxim --size 256x256 --rounds 2",
     "adversarial --width 32 --blocks 2 --size 128",
     "blur2blur --width 16 --blocks 1",
     "blind --share 4 --shallow --batches 1,8 --steps 1 --rounds 2",
-    "starts --batches 1 --side 64 --whole 64",
     "basis --size 256",
     "face --width 64 --style 64",
     "conv",
-    "data --height 360 --width 640 --count 4 --network compact",
-    "scores --pairs 10 --height 360 --width 640",
-    "scaling --devices 1,8",
-    "train --shallow --batch 1 --rounds 2",
-    "deblur --height 256 --width 256 --rounds 1",
+    "data --height 360 --width 640 --count 16 --network compact --steps 1",
+    "scores --pairs 10",
 )
 README = PAGE.parents[1] / "README.md"
 README_SHOWS = {
@@ -169,8 +161,6 @@ def every(
     write: Write = False,
 ) -> None:
     """Every benchmark, one after the other; what cannot run here says why."""
-    # Sections of the parts show them whole.
-    whole = write and not quick
     failed, parts = False, {}
     for words in QUICK if quick else SHOWN:
         typer.echo(f"\n{words}")
@@ -178,7 +168,7 @@ def every(
             file = Path(folder) / "figures.json"
             command = [sys.executable, __file__, *words.split(), "--json", str(file)]
             run = subprocess.run(
-                [*command, "--write"] if whole else command,
+                [*command, "--write"] if write else command,
                 stderr=subprocess.PIPE,
                 text=True,
             )

@@ -109,6 +109,7 @@ class Report:
     def __init__(self, title: str) -> None:
         kept = ", memory kept" if KEEPING.items() <= os.environ.items() else ""
         self.title, self.lines, self.rows = title + kept, list[str](), list[Row]()
+        self.unequal: list[str] = []
 
     def __call__(self, text: str) -> None:
         typer.echo(text)
@@ -124,12 +125,13 @@ class Report:
         allowed: float,
         **known: float,
     ) -> None:
-        """Times the calls, ours first, and says the row; refuses unequal work."""
+        """Times the calls, ours first, and says the row; unequal work is not timed."""
         if not difference < allowed:
-            refuse(
+            self.unequal.append(
                 f"{name}: ours and the other differ by {difference:.1e}, more than "
-                f"{allowed:.0e}: nothing to time"
+                f"{allowed:.0e}: not timed"
             )
+            return
         self.add(Row(name, race(calls, rounds), difference, peak=peak(), **known))
 
     def add(self, row: Row) -> None:
@@ -143,6 +145,10 @@ class Report:
         self, file: Path | None, write: bool, figures: dict[str, Any] | None = None
     ) -> None:
         """Writes the figures to `file`, and the text over its section of the page."""
+        if self.unequal and not self.rows:
+            refuse(self.unequal[0])
+        for sentence in self.unequal:
+            self(f"\n{sentence}.")
         if file:
             rows = {row.name: row.figures() for row in self.rows}
             found = {"machine": machine(), "title": self.title, "rows": rows}

@@ -234,7 +234,7 @@ def _pixels(text: str) -> tuple[int, int]:
     return int(parts[2]), int(parts[1])
 
 
-def _names(presets: list[str] | None) -> list[str]:
+def _names(presets: list[str] | None, shallow: bool) -> list[str]:
     having = [name for name in PRESETS if PRESETS[name].network in TWINS]
     for name in presets or []:
         if name not in having:
@@ -242,7 +242,7 @@ def _names(presets: list[str] | None) -> list[str]:
                 f"--preset {name} has no network in PyTorch to be compared with; "
                 f"choose one of {', '.join(having)}"
             )
-    return presets or [name for name in having if name not in SLOW]
+    return presets or [name for name in having if shallow or name not in SLOW]
 
 
 def restorers(
@@ -250,7 +250,8 @@ def restorers(
         list[str] | None,
         typer.Option(
             "--preset",
-            help="May be repeated; by default all with a rival but the slowest.",
+            help="May be repeated; by default all with a rival but the slowest, which "
+            "--shallow has too.",
         ),
     ] = None,
     sizes: Annotated[
@@ -275,9 +276,10 @@ def restorers(
 
     Weights are random, the same on both sides; images are noise, in memory.
     """
-    names, torch = _names(presets), pytorch()
+    names, torch = _names(presets, shallow), pytorch()
     own: dict[str, Any] = {} if width is None else {"width": width}
-    say = Report(", ".join(["restorers", *(presets or [])]))
+    kind = ["shallow"] if shallow else []
+    say = Report(", ".join(["restorers", *(presets or []), *kind]))
     say(
         f"{machine(torch=torch.__version__)}\n\n"
         f"{rounds} rounds, training in batches of {batch}\n"
@@ -299,7 +301,7 @@ def restorers(
             for part, prepare in parts.items():
                 calls, costs = prepare()
                 allowed = OUTPUTS if part == "forward" else GRADIENTS
-                row = f"{name}, {size}, {part}"
+                row = f"{name}{', shallow' if shallow else ''}, {size}, {part}"
                 say.compare(row, calls, rounds, allowed=allowed, **costs)
     if any(len(row.times) <= len(LAYOUTS) for row in say.rows):
         say("\nWhere a layout has no figure, its gradients differ from the other's.")

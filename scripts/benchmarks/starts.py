@@ -69,7 +69,7 @@ def starts(
 
         def apart(light: Array = light) -> np.ndarray:
             scores = [
-                [float(search(photo, preset, size)[1]) for preset in EACH]
+                [search(photo, preset, size)[1].item() for preset in EACH]
                 for photo in light[:, None]
             ]
             return np.sort(scores)
