@@ -16,6 +16,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
+import jax
 import typer
 from benchmarks.adversarial import adversarial
 from benchmarks.basis import basis
@@ -144,6 +145,8 @@ def choose(
         ),
     ] = False,
 ) -> None:
+    # Compilation is timed, so nothing compiled is taken from a folder.
+    jax.config.update("jax_enable_compilation_cache", False)
     # The C library reads them when a process starts.
     if keep_memory and not KEEPING.items() <= os.environ.items():
         os.environ.update(KEEPING)
