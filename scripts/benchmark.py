@@ -97,7 +97,7 @@ SHOWN = (
     "train",
     "deblur",
 )
-# What has a rival, in smaller sizes: twelve minutes in all.
+# What has a rival, in smaller sizes: a quarter of an hour in all.
 QUICK = (
     "kernel-space --batch 1 --rounds 3",
     "transfer --size 256x256 --rounds 3",
@@ -158,7 +158,7 @@ def choose(
 @app.command("all")
 def every(
     quick: Annotated[
-        bool, typer.Option("--quick", help="Smaller ones, in twelve minutes.")
+        bool, typer.Option("--quick", help="Smaller ones, in a quarter of an hour.")
     ] = False,
     json_file: JsonFile = None,
     write: Write = False,

@@ -159,7 +159,7 @@ def test_all_shows_every_benchmark():
 
     # It compiles for an hour.
     assert names(benchmark.SHOWN) == commands - {"pod"}
-    # These have no rival, or none within twelve minutes.
+    # These have no rival, or take long.
     without = {"pod", "train", "deblur", "scaling", "starts"}
     assert names(benchmark.QUICK) == commands - without
     page = common.PAGE.read_text()
