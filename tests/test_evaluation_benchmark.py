@@ -20,8 +20,9 @@ def test_scores(tmp_path):
     result = CliRunner().invoke(app, words.split())
     assert result.exit_code == 0, result.output
     found = json.loads((tmp_path / "figures").read_text())
-    times = [found["folder_s"], *found["aligned_ms"].values()]
+    (row,) = found["rows"].values()
+    times = [found["folder_s"], *row["ms"].values()]
     assert len(times) == 3 and np.all(np.array(times) > 0)
-    # On so small an image OpenCV's rounded coordinates show.
-    assert found["difference_dB"] < 0.05
+    # In dB; on so small an image OpenCV's rounded coordinates show.
+    assert row["difference"] < 0.05
     assert f"{found['folder_s']:.1f} s" in result.output
