@@ -75,7 +75,8 @@ def test_deblur(tmp_path):
 def test_starts(tmp_path, monkeypatch):
     two = PRESETS["quick"]
     each = [two._replace(strengths=(s,), kept=1, refined=1) for s in two.strengths]
-    for name, value in {"ALL": two, "BALANCED": two, "EACH": each}.items():
+    every = two._replace(kept=two.count, refined=two.count)
+    for name, value in {"ALL": every, "EACH": each}.items():
         monkeypatch.setattr(starts, name, value)
     monkeypatch.setattr(starts, "PRESETS", {"quick": two})
     found, output = figures(
