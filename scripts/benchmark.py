@@ -1,7 +1,7 @@
 """How fast the parts run on this machine, beside stock XLA and PyTorch.
 
     python scripts/benchmark.py --help
-    python scripts/benchmark.py all --write     # remakes docs/speed.md
+    python scripts/benchmark.py all --quick --write     # the tables of docs/speed.md
 
 What is compared takes turns, round by round, so that a busy machine slows every
 contestant alike. Figures are medians of warm rounds; compilation is timed apart.
@@ -69,8 +69,8 @@ BENCHMARKS = (
     scaling,
     pod,
 )
-# What docs/speed.md shows: one section each, none of more than three quiet minutes.
-# `pod` is not among them, for it compiles for an hour.
+# Whole sizes, a section of docs/speed.md each. `pod` is not among them, for it compiles
+# for an hour.
 SHOWN = (
     "kernel-space",
     "transfer",
@@ -190,7 +190,13 @@ def every(
 
 def summary(parts: dict[str, Any], write: bool) -> None:
     """All rows with a ratio, the slowest of ours first; and their picture."""
-    rows = {name: row for part in parts.values() for name, row in part["rows"].items()}
+    rows = {
+        name: row
+        for words, part in parts.items()
+        # The same rows again, not as a user finds them.
+        if not words.startswith("--keep-memory")
+        for name, row in part["rows"].items()
+    }
     if not rows:
         return
     rows = dict(sorted(rows.items(), key=lambda item: item[1]["ratio"]))

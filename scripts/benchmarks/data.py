@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import typer
-from benchmarks.common import JsonFile, Positive, Report, Write, machine
+from benchmarks.common import JsonFile, Positive, Report, Write, machine, refuse
 from benchmarks.rows import OURS, Row
 from benchmarks.timing import Times, compiled, race
 from jax import Array
@@ -29,6 +29,7 @@ CONFIG = Path(__file__).parents[2] / "configs" / "kernel_space_synthetic.py"
 NETWORKS = {size: f"{CONFIG}:{size}" for size in ("compact", "full")}
 KERNEL, TILE = 33, 512
 DEFAULT = "files, Grain"
+ALLOWED = 1e-3  # of a pixel
 Pixels = Annotated[int, typer.Option(min=16)]
 
 
@@ -79,6 +80,10 @@ def _beside_torch(
     from benchmarks.torch_data import loader, read
 
     file = next((folder / "sharp").iterdir())
+    ours, other = images.read(file).pixels, read(file).permute(1, 2, 0).numpy() / 255
+    difference = float(np.abs(ours - other).max())
+    if not difference < ALLOWED:
+        refuse(f"the two read {difference:.1e} apart: nothing to time")
     times: Times = {OURS: []}
     for _ in range(rounds):
         with batches(f"pairs:{folder}", batch_size=batch, crop=crop) as feed:
@@ -88,8 +93,6 @@ def _beside_torch(
             taken = 1e3 * _seconds(partial(next, each), count)
             del each  # Its processes end.
             times.setdefault(f"torch, {workers} workers", []).append(taken)
-    ours, other = images.read(file).pixels, read(file).permute(1, 2, 0).numpy() / 255
-    difference = float(np.abs(ours - other).max())
     say.add(Row(f"{count} batches of {batch} pairs from files", times, difference))
 
 
