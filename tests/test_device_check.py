@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[1]
 SCRIPT = ROOT / "scripts" / "device_check.sh"
 sys.path.insert(0, str(ROOT / "scripts"))
 
+from benchmarks.per_pixel import plain, random_field  # noqa: E402
 from device_check import convolutions, page, restoration, sides, train  # noqa: E402
 from device_check.record import Record  # noqa: E402
 
@@ -139,8 +140,8 @@ def test_forms_of_a_convolution(name):
 def test_restoration_makes_the_steps_of_the_rival():
     pytest.importorskip("torch")
     (y,) = sides.images(1, 1, 24, 20)
-    field = restoration._field(3, 9, 24, 20)
-    ours = restoration.plain(jnp.asarray(y), field, 3)
+    field = random_field(3, 9, 24, 20)
+    ours = plain(jnp.asarray(y), field, 3)
     theirs = restoration._answer(restoration._theirs(y, field, 3))
     assert sides.relative(ours, theirs) < 1e-4
 

@@ -8,26 +8,14 @@ import jax.numpy as jnp
 import numpy as np
 import typer
 from benchmarks.common import JsonFile, Positive, Report, Write, machine, pytorch
+from benchmarks.per_pixel import plain, random_field
 from benchmarks.rows import OURS, difference
 from benchmarks.timing import compiled, gigabytes, gigaflops, their_device, theirs
 
-from kernel_space_jax.operators import KernelField
-from kernel_space_jax.solvers import richardson_lucy
 from kernel_space_jax.weights import from_torch
 
 BASIS, SIDE = 25, 33
 ALLOWED = 1e-3
-
-
-def _field(size: int) -> KernelField:
-    """Random kernels and masks, smooth enough to be a blur."""
-    random = np.random.default_rng(0)
-    kernels = random.random((1, BASIS, SIDE, SIDE), np.float32) ** 8
-    masks = random.random((1, size, size, BASIS), np.float32) ** 4
-    return KernelField(
-        jnp.asarray(kernels / kernels.sum((2, 3), keepdims=True)),
-        jnp.asarray(masks / masks.sum(-1, keepdims=True)),
-    )
 
 
 def basis(
@@ -52,7 +40,7 @@ def basis(
     module, variables = from_torch("two_heads", model.state_dict())
     model.to(place)
     photo = np.random.default_rng(1).random((1, size, size, 3), np.float32)
-    y, field = jnp.asarray(photo), _field(size)
+    y, field = jnp.asarray(photo), random_field(BASIS, SIDE, size, size)
     tensor = lambda array: torch.tensor(np.asarray(array), device=place)
     their_y = tensor(photo).permute(0, 3, 1, 2).contiguous()
     their_kernels = tensor(field.kernels[0])
@@ -60,10 +48,8 @@ def basis(
 
     flops = gigaflops(module.apply, variables, y)
     apply, apply_s = compiled(module.apply, variables, y)
-    restore = partial(
-        richardson_lucy, steps=steps, noise=0.0, saturates=False, strength=0.0
-    )
-    solve, solve_s = compiled(lambda y, field: restore(y, field).x, y, field)
+    restore = partial(plain, steps=steps)
+    solve, solve_s = compiled(restore, y, field)
     their_apply = torch.no_grad()(lambda: model(their_y))
     their_solve = torch.no_grad()(
         lambda: torch_two_heads.richardson_lucy(

@@ -6,11 +6,11 @@ and raced; then it is raced as it is.
 
 import jax.numpy as jnp
 import numpy as np
+from benchmarks.per_pixel import plain, random_field
 from benchmarks.timing import Call, compiled, gigabytes, their_device, theirs
 from device_check import sides
 from device_check.record import Record
 from device_check.sides import precision
-from jax import Array
 
 from kernel_space_jax.operators import KernelField
 from kernel_space_jax.solvers import richardson_lucy
@@ -28,15 +28,9 @@ def restoration(record: Record, quick: bool) -> None:
         sizes, kernels, reach, steps, rounds = SIZES, KERNELS, REACH, 10, 10
     for width, height in sizes:
         (y,) = sides.images(1, 1, height, width)
-        field = _field(kernels, reach, height, width)
+        field = random_field(kernels, reach, height, width)
         call = _theirs(y, field, steps) if torch else None
         _race(record, y, field, steps, rounds, call, why)
-
-
-def plain(y: Array, field: KernelField, steps: int) -> Array:
-    """Our solver without what the rival lacks: the prior, the sensor's response."""
-    options = {"noise": 0.0, "saturates": False, "strength": 0.0}
-    return richardson_lucy(y, field, steps=steps, **options).x
 
 
 def _race(
@@ -95,17 +89,6 @@ def _race(
 def _answer(call: Call) -> np.ndarray:
     answer: object = call()
     return answer.permute(0, 2, 3, 1).cpu().numpy()  # type: ignore[attr-defined]
-
-
-def _field(kernels: int, reach: int, height: int, width: int) -> KernelField:
-    """Random kernels and masks, smooth enough to be a blur."""
-    draw = np.random.default_rng(1)
-    shapes = draw.random((1, kernels, reach, reach), np.float32) ** 8
-    masks = draw.random((1, height, width, kernels), np.float32) ** 4
-    return KernelField(
-        jnp.asarray(shapes / shapes.sum((2, 3), keepdims=True)),
-        jnp.asarray(masks / masks.sum(-1, keepdims=True)),
-    )
 
 
 def _theirs(y: np.ndarray, field: KernelField, steps: int) -> Call:
