@@ -7,6 +7,7 @@
 # the same code with tiny networks. What is found goes to FOLDER, by default $OUT or
 # out/device-check, part by part: PART.json, summary.txt, page.md. It needs jax, flax,
 # optax, orbax and numpy, and PyTorch to compare with; this package is not installed.
+# PYTHON=... names another Python than python3.
 set -u
 
 # The parts, the most important first, and the seconds that each surely has. One that
@@ -16,8 +17,9 @@ shares=(80 170 130 45 55 45)
 total=525
 
 root=$(dirname "$(realpath "$0")")/..
-usage() { sed -n '2,9s/^# \{0,1\}//p' "$0"; }
+usage() { sed -n '2,10s/^# \{0,1\}//p' "$0"; }
 out=${OUT:-$root/out/device-check}
+python=${PYTHON:-python3}
 quick=()
 while (($#)); do
   case $1 in
@@ -35,6 +37,8 @@ rm -f "$out/summary.txt" "$out/page.md"
 
 export PYTHONPATH=$PWD:$PWD/scripts:$PWD/tests${PYTHONPATH:+:$PYTHONPATH}
 export PYTHONUNBUFFERED=1
+# No folder of programs: compilation is timed, and the folder wants a package more.
+export JAX_ENABLE_COMPILATION_CACHE=false JAX_COMPILATION_CACHE_DIR=none
 # JAX takes memory as it needs it, so that what it held can be told, and leaves room for
 # PyTorch.
 export XLA_PYTHON_CLIENT_PREALLOCATE=false XLA_PYTHON_CLIENT_MEM_FRACTION=.9
@@ -50,10 +54,10 @@ for i in "${!parts[@]}"; do
   part=${parts[i]} began=$SECONDS
   later=$((later - shares[i]))
   limit=$((total - began - later))
-  timeout -k 5 "$limit" python3 -m device_check "$part" --out "$out" "${quick[@]}"
+  timeout -k 5 "$limit" "$python" -m device_check "$part" --out "$out" "${quick[@]}"
   code=$?
   ((code == 0)) || failed=1
-  python3 -m device_check.page "$out" --ended "$part" "$code" $((SECONDS - began))
+  "$python" -m device_check.page "$out" --ended "$part" "$code" $((SECONDS - began))
   tail -n 1 "$out/summary.txt"
 done
 echo "written: $out/page.md"

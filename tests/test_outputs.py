@@ -4,7 +4,6 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,7 +13,6 @@ from evaluation_data import write_pairs
 from PIL import Image
 
 import kernel_space_jax as ks
-from kernel_space_jax import cache
 from kernel_space_jax.cli import outputs
 from kernel_space_jax.cli.app import VERBS
 from kernel_space_jax.errors import UserError
@@ -179,41 +177,3 @@ def test_the_program_says_of_a_verb_what_the_verb_says():
         assert done.returncode == 0
         words = " ".join(done.stdout.replace("│", " ").split())
         assert row.says in words, name
-
-
-@pytest.mark.parametrize(
-    ("variables", "own", "expected"),
-    [
-        ({"XDG_CACHE_HOME": "{}/cache"}, None, "{}/cache/kernel_space_jax"),
-        ({"HOME": "{}", "XDG_CACHE_HOME": ""}, None, "{}/.cache/kernel_space_jax"),
-        ({"JAX_COMPILATION_CACHE_DIR": "{}/own"}, None, None),
-        ({"XDG_CACHE_HOME": "{}/cache"}, "/of/the/user", "/of/the/user"),
-        ({"XDG_CACHE_HOME": "{}/file"}, None, None),
-    ],
-)
-@pytest.mark.parametrize("jax_is_there", [True, False])
-def test_python_keeps_compiled_programs_too(
-    tmp_path, monkeypatch, variables, own, expected, jax_is_there
-):
-    """As the command line does; the user's own setting stays."""
-    place = lambda text: text and text.replace("{}", str(tmp_path))
-    (tmp_path / "file").touch()
-    monkeypatch.delenv(cache.VARIABLE, raising=False)
-    for name, value in variables.items():
-        monkeypatch.setenv(name, place(value))
-    settings = {cache.SETTING: own}
-    config = SimpleNamespace(update=settings.__setitem__, **settings)
-    monkeypatch.setitem(sys.modules, "jax", SimpleNamespace(config=config))
-    if not jax_is_there:
-        if own:
-            return  # nobody has set anything yet
-        monkeypatch.delitem(sys.modules, "jax")
-    cache.keep_compiled()
-    found = os.environ.get(cache.VARIABLE)
-    if jax_is_there:
-        assert settings[cache.SETTING] == place(expected)
-    elif cache.VARIABLE in variables:
-        assert found == place(variables[cache.VARIABLE])
-    else:
-        assert found == place(expected)
-    monkeypatch.delenv(cache.VARIABLE, raising=False)
