@@ -16,7 +16,7 @@ import kernel_space_jax as ks
 sys.path.insert(0, str(Path(__file__).parents[1] / "scripts"))
 
 import benchmark  # noqa: E402
-from benchmarks import common, kernel_space, starts, timing  # noqa: E402
+from benchmarks import common, kernel_space, restorers, starts, timing  # noqa: E402
 from benchmarks.rows import Row, draw  # noqa: E402
 
 from kernel_space_jax.models.layers.convolution import convolve  # noqa: E402
@@ -120,6 +120,17 @@ def test_restorers(tmp_path, preset, width, size, allowed):
     # PyTorch's gradients of an instance norm are wrong in one of its two layouts.
     check(step, output, 10 * allowed, rivals=len(step["ms"]) - 1)
     assert len(step["ms"]) in (2, 3)
+
+
+def test_gradients_that_rounding_keeps_apart_are_compared_in_double(
+    tmp_path, monkeypatch
+):
+    pytest.importorskip("torch")
+    monkeypatch.setattr(restorers, "GRADIENTS", 1e-9)
+    arguments = "--preset deblurgan --width 4 --shallow --size 64x64 --rounds 1"
+    found, output = figures(tmp_path, "restorers", *arguments.split())
+    _, step = found["rows"].values()
+    check(step, output, 1e-9, rivals=len(step["ms"]) - 1)
 
 
 def test_restorers_need_a_rival():

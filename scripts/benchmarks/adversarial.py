@@ -50,8 +50,8 @@ def adversarial(
         config = _config("adversarial" if make is _deblurgan else "cycle", size)
         config.model.width, config.model.blocks = width, blocks
         config.model.critic_options.width = width
-        task, their = make(config)
-        call, said, costs = ours(task, _batch(config.task, *images))
+        task, state, their = make(config)
+        call, said, costs = ours(task, state, _batch(config.task, *images))
         calls: dict[str, Call] = {OURS: call}
         found = []
         for layout in LAYOUTS:
@@ -107,10 +107,11 @@ def _batch(task: str, x: np.ndarray, y: np.ndarray) -> dict[str, Any]:
 
 
 def ours(
-    task: Task, batch: dict[str, Any]
+    task: Task, state: Any, batch: dict[str, Any]
 ) -> tuple[Call, list[float], dict[str, float]]:
     """A step; what its first one says; what it costs beside its time."""
-    state = _first(task)
+    # The donated state is a copy: others start from this one too.
+    state = jax.tree.map(jnp.copy, state)
     learn = lambda state, batch, frozen: task.step(state, batch, _key(), frozen)
     flops = gigaflops(learn, state, batch, task.frozen)
     step, seconds = compiled(learn, state, batch, task.frozen, donate_argnums=0)
@@ -129,11 +130,11 @@ def ours(
     return advance, said, costs
 
 
-def _first(task: Task) -> Any:
+def first(task: Task) -> Any:
     return jax.jit(task.init)(_key())
 
 
-def _deblurgan(config: Config) -> tuple[Task, Their]:
+def _deblurgan(config: Config) -> tuple[Task, Any, Their]:
     """DeblurGAN with VGG19's conv3_3 of random weights, and its rival by layout."""
     from benchmarks.torch_adversarial import DeblurGANStep
     from benchmarks.torch_blind import VGG19 as Seen
@@ -146,9 +147,10 @@ def _deblurgan(config: Config) -> tuple[Task, Their]:
         content=Content({"content": 100.0}, vgg=module),
         frozen={SEER: variables},
     )
+    state = first(task)
 
     def their(layout: str, batch: int) -> Their:
-        networks = in_torch(task, layout)
+        networks = in_torch(task, state, layout)
         seen = Seen().features[:15]
         tensors = weights.to_torch(module, variables)
         load_tensors(seen, {k.removeprefix("features."): v for k, v in tensors.items()})
@@ -159,7 +161,7 @@ def _deblurgan(config: Config) -> tuple[Task, Their]:
         drawn = [tensor(np.reshape(row, (-1, 1, 1, 1)), layout) for row in shares]
         return lambda x, y: step(x, y, drawn)
 
-    return task, their
+    return task, state, their
 
 
 def _key() -> jax.Array:
@@ -172,19 +174,24 @@ def _share(turn: int, example: int) -> np.ndarray:
     return np.asarray(jax.random.uniform(key))
 
 
-def _cyclegan(config: Config) -> tuple[Task, Their]:
+def _cyclegan(config: Config) -> tuple[Task, Any, Their]:
     from benchmarks.torch_adversarial import CycleGANStep
 
     task = build_task(config)
-    return task, lambda layout, batch: CycleGANStep(in_torch(task, layout), RATE)
+    state = first(task)
+
+    def their(layout: str, batch: int) -> Their:
+        return CycleGANStep(in_torch(task, state, layout), RATE)
+
+    return task, state, their
 
 
-def in_torch(task: Task, layout: str) -> dict[str, Any]:
-    """The networks of the first state, in PyTorch."""
+def in_torch(task: Task, state: Any, layout: str) -> dict[str, Any]:
+    """The networks of a state, in PyTorch."""
     from benchmarks.torch_adversarial import PatchGAN
 
     found = {}
-    for name, (made, variables) in task.networks(_first(task)).items():
+    for name, (made, variables) in task.networks(state).items():
         module: Any = made
         if weights.network_name(module) == "patchgan":
             network = PatchGAN(module.width, module.layers, module.padding)

@@ -11,6 +11,7 @@ from benchmarks.adversarial import (
     ALLOWED,
     RATE,
     apart,
+    first,
     in_torch,
     load_tensors,
     ours,
@@ -82,12 +83,13 @@ def blur2blur(
         "sharp_photos": {"sharp": x},
         "known_pairs": {"sharp": pair[0], "blurry": pair[1]},
     }
-    call, said, costs = ours(task, jax.tree.map(jnp.asarray, seen))
+    state = first(task)
+    call, said, costs = ours(task, state, jax.tree.map(jnp.asarray, seen))
     calls, found = {OURS: call}, []
     key = jax.random.key(0)
     shares = jax.vmap(lambda n: jax.random.uniform(jax.random.fold_in(key, n)))
     for layout in LAYOUTS:
-        networks = in_torch(task, layout)
+        networks = in_torch(task, state, layout)
         see, rival = Seen(), Space(2 * width, 16 * width, 10, 20, 4)
         named = weights.to_torch(seer, frozen[SEER])
         wanted = see.state_dict().keys()
