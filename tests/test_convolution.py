@@ -31,6 +31,11 @@ CASES = [
     (3, 3, 8, 8, 3, 2, 1),
     (17, 23, 4, 6, 1, 1, 0),
     (17, 23, 4, 6, 1, 2, 0),
+    # From few features and to few, more pixels than are taken as one product.
+    (21, 19, 3, 8, 3, 1, 1),
+    (20, 18, 1, 4, 7, 1, 3),
+    (20, 17, 9, 3, 5, 1, 2),
+    (19, 21, 10, 2, 3, 1, 0),
     # Wide enough for the products of `winograd`.
     (22, 33, 32, 40, 3, 1, 1),
     (24, 26, 33, 32, 3, 1, 0),

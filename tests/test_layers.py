@@ -1,11 +1,21 @@
-"""Layers that remember or forget: batch norm's two modes, dropout's draws."""
+"""Layers that remember or forget, that fold what is around them, and strips."""
+
+from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from flax import linen as nn
 
-from kernel_space_jax.models.layers import BatchNorm, Dropout, Point
+from kernel_space_jax.models.layers import (
+    BatchNorm,
+    Conv,
+    Dropout,
+    Point,
+    in_strips,
+    strips,
+)
 
 KEY = jax.random.key(0)
 X = 3 + 2 * jax.random.normal(KEY, (6, 5, 4, 3))
@@ -78,3 +88,23 @@ def test_a_point_folds_what_is_around_it():
     plain = (jnp.einsum("nhwi,io->nhwo", x * s + b, w[0, 0]) + c) * g
     found = module.apply(variables, x, (s, b), gain=g)
     np.testing.assert_allclose(found, plain, atol=1e-5)
+
+
+@pytest.mark.parametrize("rows", [16, 44])
+def test_strips_make_no_difference(rows, monkeypatch):
+    """Nor where the last one is shorter than the others."""
+    monkeypatch.setattr(strips, "LARGE", 1)
+    monkeypatch.setattr(strips, "STRIP", 12 * 12)
+    layers = nn.Sequential([Conv(4), nn.relu, Conv(5, stride=2), Conv(6, stride=2)])
+    x = jax.random.normal(KEY, (2, rows, 12, 3))
+    theta = layers.init(KEY, x)
+
+    def whole(theta, x):
+        return jnp.sin(layers.apply(theta, x))
+
+    def stripped(theta, x):
+        return jnp.sin(in_strips(partial(layers.apply, theta), x, stride=4, halo=4))
+
+    (y, pull), (y_too, pull_too) = jax.vjp(whole, theta, x), jax.vjp(stripped, theta, x)
+    close = partial(np.testing.assert_allclose, atol=1e-5)
+    jax.tree.map(close, (y, pull(y)), (y_too, pull_too(y)))

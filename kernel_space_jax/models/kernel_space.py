@@ -23,6 +23,7 @@ from kernel_space_jax.models.layers import (
     ResidualBlock,
     ResnetBlock,
     crop,
+    in_strips,
     instance_norm,
     pad_to_multiple,
     pixel_shuffle,
@@ -50,12 +51,24 @@ class Features(nn.Module):
         # Until the first halving.
         pairs = pays(self.width)
         x = paired(x) if pairs else x
-        for index, stride in enumerate((1, 2, 2)):
-            conv = Conv(
-                self.width, stride=stride, pairs=pairs and index < 2,
-                dtype=self.dtype, name=f"conv{index}",
+        convs = [
+            Conv(
+                self.width,
+                stride=stride,
+                pairs=pairs and index < 2,
+                dtype=self.dtype,
+                name=f"conv{index}",
             )  # fmt: skip
-            x = nn.leaky_relu(conv(x), 0.1)
+            for index, stride in enumerate((1, 2, 2))
+        ]
+
+        def quartered(x: Array) -> Array:
+            for conv in convs:
+                x = nn.leaky_relu(conv(x), 0.1)
+            return x
+
+        # A row of the answer sees four rows of x above its own four, and below.
+        x = in_strips(quartered, x, stride=4, halo=4)
         for index in range(self.blocks):
             x = ResidualBlock(dtype=self.dtype, name=f"block{index}")(x)
         return x

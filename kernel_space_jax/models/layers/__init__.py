@@ -1,8 +1,9 @@
 """What the published networks are built of: NHWC, PyTorch's arithmetic.
 
-`convolution.py` and `winograd.py` are the arithmetic, fast on CPU; `pairs.py` is for
-images at their own size on a TPU; `conv.py` has the layers that use them; `norms.py`,
-`shape.py` and `blocks.py` what stands between them.
+`convolution.py`, `winograd.py` and `narrow.py` are the arithmetic, fast on CPU;
+`strips.py` is for large images there, `pairs.py` for images at their own size on a TPU;
+`conv.py` has the layers that use them; `norms.py`, `shape.py` and `blocks.py` what
+stands between them.
 """
 
 from kernel_space_jax.models.layers.blocks import (
@@ -48,6 +49,7 @@ from kernel_space_jax.models.layers.shape import (
     window_mean,
 )
 from kernel_space_jax.models.layers.spectral import SpectralConv
+from kernel_space_jax.models.layers.strips import in_strips
 
 __all__ = [
     "BatchNorm",
@@ -71,6 +73,7 @@ __all__ = [
     "crop",
     "downsample_bilinear",
     "he_uniform",
+    "in_strips",
     "instance_norm",
     "layer_norm",
     "max_pool",

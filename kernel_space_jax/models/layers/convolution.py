@@ -9,9 +9,10 @@ w (kh, kw, C, O) has three faces, and each is written out once here:
 
 XLA on CPU compiles what autodiff derives from a convolution 10 to 44 times slower
 inside a loop, so `convolve` and `convolve_transposed` carry these three as their
-gradients there, and wide layers take the fewer products of `winograd`; on GPU and TPU
-they are left to XLA. Values and gradients with respect to x are of these two again,
-so that the gradient of a function of a gradient, such as a penalty, is as fast.
+gradients there. Wide layers take the fewer products of `winograd`, and those of few
+features the matrix products of `narrow`; on GPU and TPU all is left to XLA. Values and
+gradients with respect to x are of these two again, so that the gradient of a function
+of a gradient, such as a penalty, is as fast.
 `scripts/benchmark.py conv` measures the difference.
 """
 
@@ -22,17 +23,13 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from kernel_space_jax.backend import platform
-from kernel_space_jax.models.layers import winograd
+from kernel_space_jax.models.layers import narrow, winograd
 
 LAYOUT = ("NHWC", "HWIO", "NHWC")
 
 # With fewer output pixels than this a convolution on CPU is bound by reading its
 # weights; a matrix product reads them once and leaves them as they lie.
 FEW_PIXELS = 256
-
-# Patches of up to this many numbers (a first layer's 3x3x3) are gathered for one
-# matrix product: a convolution of so few channels is bound by memory.
-NARROW = 64
 
 
 def convolve(x: Array, w: Array, stride: int = 1, pad: int = 0) -> Array:
@@ -205,14 +202,11 @@ def _sliding(x: Array, w: Array, pads: tuple) -> Array:
     )
     if winograd.pays(x, (kh, kw), features, (rows, columns)):
         return winograd.correlate(x, w, pads)
-    if kh * kw * channels <= NARROW:
-        x = jnp.pad(x, ((0, 0), *pads, (0, 0)))
-        patches = jnp.concatenate(_shifts(x, (kh, kw), 1, (rows, columns)), -1)
-        return jnp.tensordot(patches, w.reshape(-1, features), 1)
+    if narrow.pays((kh, kw), channels, features):
+        return narrow.correlate(x, w, pads)
     # One more row and column than asked, then cropped: XLA hands convolutions with
     # equal padding on both sides to a library two to five times slower than its own
-    # kernel with many features, twenty times with three, and the spare pixel keeps
-    # this one out.
+    # kernel, and the spare pixel keeps this one out.
     wider = tuple((low, high + 1) for low, high in pads)
     return _xla(x, w, 1, wider)[:, :rows, :columns]
 
