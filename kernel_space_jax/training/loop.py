@@ -18,6 +18,7 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
+from kernel_space_jax.backend import platform
 from kernel_space_jax.errors import UserError
 from kernel_space_jax.images import Photo, write
 from kernel_space_jax.sheets import contact_sheet
@@ -26,6 +27,7 @@ from kernel_space_jax.training.curves import draw_curves
 from kernel_space_jax.training.data import Feed
 from kernel_space_jax.training.engine import Engine, Run, build, numbered
 from kernel_space_jax.training.log import Log, read_log
+from kernel_space_jax.training.memory import keep_memory
 from kernel_space_jax.training.progress import Progress
 from kernel_space_jax.training.stages import Stage, stage_of
 from kernel_space_jax.training.task import Config, Metrics
@@ -48,6 +50,8 @@ def train(config: Config, workdir: Path, *, say: Callable[[str], None]) -> None:
     """
     before = last_config(workdir, config.task)
     engine = build(config)
+    if platform() == "cpu":
+        keep_memory()
     try_out(engine)
     goes_on = (workdir / CHECKPOINTS).is_dir()
     if jax.process_count() > 1:

@@ -24,6 +24,7 @@ from benchmarks.timing import Call, their_device, theirs
 
 from kernel_space_jax.training.config import defaults
 from kernel_space_jax.training.engine import build
+from kernel_space_jax.training.memory import keep_memory
 
 ENTRANTS = {"ours f32": "float32", "ours bf16": "bfloat16", "torch": ""}
 
@@ -103,6 +104,8 @@ def _ours(dtype: str, width: int, batch: int, size: int, shallow: bool) -> Call:
     if shallow:
         model.front_blocks = model.back_blocks = model.code_blocks = 1
     engine = build(config)
+    if jax.default_backend() == "cpu":
+        keep_memory()  # As `train` does.
     state, step = engine.start(), engine.program(engine.stages[0])
     images = _images(batch, size)
     numbers = {"number": np.arange(batch, dtype=np.int32)}

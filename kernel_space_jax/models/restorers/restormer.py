@@ -84,7 +84,7 @@ def _over_length(q: Array) -> Array:
 
 
 def _gelu(x: Array) -> Array:
-    """x Phi(x), by erf as PyTorch has it: JAX's takes erfc, which is slower on a CPU."""
+    """x Phi(x) by erf, as PyTorch has it; by erfc, as JAX has it, a CPU is slower."""
     return x * (0.5 + 0.5 * jax.lax.erf(x * 2**-0.5))
 
 
