@@ -12,6 +12,7 @@ from kernel_space_jax.models.layers.blocks import (
     ResnetBlock,
 )
 from kernel_space_jax.models.layers.conv import (
+    Affine,
     Conv,
     ConvTranspose,
     Initialiser,
@@ -52,6 +53,7 @@ from kernel_space_jax.models.layers.spectral import SpectralConv
 from kernel_space_jax.models.layers.strips import in_strips
 
 __all__ = [
+    "Affine",
     "BatchNorm",
     "Conv",
     "ConvTranspose",
