@@ -65,7 +65,16 @@ class _Header(NamedTuple):
 
 def read(path: str | Path) -> Photo:
     """Read an image file, upright, as a Photo with pixels (H, W, 1) or (H, W, 3)."""
-    path = Path(path)
+    stored = read_stored(Path(path))
+    bits = 8 * stored.dtype.itemsize
+    values = stored.astype(np.float32) / np.float32(2**bits - 1)
+    if values.shape[-1] in (2, 4):
+        return Photo(values[..., :-1], values[..., -1], bits)
+    return Photo(values, None, bits)
+
+
+def read_stored(path: Path) -> np.ndarray:
+    """Read an image file, upright, in its own integers: (H, W, 1 to 4), alpha last."""
     data = _read_bytes(path)
     header = _read_header(path, data)
     decoded = _decode(path, data, header)
@@ -78,11 +87,7 @@ def read(path: str | Path) -> Photo:
             f"{path} is {width} x {height} pixels; give an image of at least "
             f"{SMALLEST_SIDE} pixels on each side."
         )
-    bits = 8 * decoded.dtype.itemsize
-    values = decoded.astype(np.float32) / np.float32(2**bits - 1)
-    if values.shape[-1] in (2, 4):
-        return Photo(values[..., :-1], values[..., -1], bits)
-    return Photo(values, None, bits)
+    return decoded
 
 
 def _read_bytes(path: Path) -> bytes:

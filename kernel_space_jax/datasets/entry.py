@@ -19,9 +19,11 @@ class Picture(NamedTuple):
     variable: str = ""
 
     def read(self) -> np.ndarray:
-        """The pixels (H, W, 1 or 3), float32 in [0, 1]; alpha is dropped."""
+        """The pixels (H, W, 1 or 3), as `Source.pixels` has them; alpha is dropped."""
         if not self.variable:
-            return images.read(self.path).pixels
+            # No floats: of a whole photo a crop may be all that is wanted.
+            stored = images.read_stored(self.path)
+            return stored[..., :-1] if stored.shape[-1] in (2, 4) else stored
         values = read_variable(self.path, self.variable)
         return np.clip(values, 0, 1).reshape(*values.shape[:2], -1)
 

@@ -25,7 +25,7 @@ from kernel_space_jax.datasets.prepared import (
     NO_SPLIT,
     read_contents,
 )
-from kernel_space_jax.datasets.source import FolderSource
+from kernel_space_jax.datasets.source import FolderSource, as_float
 from kernel_space_jax.errors import UserError
 from kernel_space_jax.files import write_whole
 
@@ -185,8 +185,8 @@ class _Shard:
 def _integers(
     values: np.ndarray, storage: Storage, source: FolderSource, name: str
 ) -> np.ndarray:
-    """Pixels (H, W, C) in [0, 1] as integers of `storage.bits`."""
-    scaled = values * np.float32(np.iinfo(storage.dtype).max)
+    """Pixels (H, W, C) as integers of `storage.bits`."""
+    scaled = as_float(values) * np.float32(np.iinfo(storage.dtype).max)
     whole = np.rint(scaled)
     # What resizing makes is rounded as a camera would; a file's own depth is not.
     if (

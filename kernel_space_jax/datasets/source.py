@@ -72,9 +72,14 @@ class Source(Sequence[Record]):
 
 def as_colour(pixels: np.ndarray) -> np.ndarray:
     """Stored pixels as an image: (H, W, 3), float32 in [0, 1]."""
-    if pixels.dtype != np.float32:
-        pixels = pixels.astype(np.float32) / np.float32(np.iinfo(pixels.dtype).max)
-    return images.match_channels(pixels, 3)
+    return images.match_channels(as_float(pixels), 3)
+
+
+def as_float(pixels: np.ndarray) -> np.ndarray:
+    """Stored pixels as float32 in [0, 1]."""
+    if pixels.dtype == np.float32:
+        return pixels
+    return pixels.astype(np.float32) / np.float32(np.iinfo(pixels.dtype).max)
 
 
 class FolderSource(Source):
@@ -121,7 +126,8 @@ class FolderSource(Source):
         if self.size is None:
             return stored
         return {
-            part: images.resized(pixels, self.size) for part, pixels in stored.items()
+            part: images.resized(as_float(pixels), self.size)
+            for part, pixels in stored.items()
         }
 
     def extras(self, index: int) -> dict[str, Any]:
