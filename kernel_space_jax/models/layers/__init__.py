@@ -12,7 +12,6 @@ from kernel_space_jax.models.layers.blocks import (
     ResnetBlock,
 )
 from kernel_space_jax.models.layers.conv import (
-    Affine,
     Conv,
     ConvTranspose,
     Initialiser,
@@ -53,7 +52,6 @@ from kernel_space_jax.models.layers.spectral import SpectralConv
 from kernel_space_jax.models.layers.strips import in_strips
 
 __all__ = [
-    "Affine",
     "BatchNorm",
     "Conv",
     "ConvTranspose",

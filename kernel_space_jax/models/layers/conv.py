@@ -20,7 +20,6 @@ from kernel_space_jax.models.layers.pairs import convolve_pairs
 from kernel_space_jax.models.layers.shape import Padding, pad_same, pad_sides
 
 Initialiser = Callable[..., Array]
-Affine = tuple[Array, Array | None]  # a scale and a bias of the channels
 
 # U(-1/sqrt(fan in), 1/sqrt(fan in)), PyTorch's default for weights.
 torch_uniform = nn.initializers.variance_scaling(1 / 3, "fan_in", "uniform")
@@ -98,27 +97,26 @@ class Point(nn.Module):
 
     features: int
     dtype: Dtype | None = None
-    use_bias: bool = True
 
     @nn.compact
     def __call__(
-        self, x: Array, before: Affine | None = None, gain: Array | None = None
+        self,
+        x: Array,
+        before: tuple[Array, Array] | None = None,
+        gain: Array | None = None,
     ) -> Array:
-        """`before` is (s, b), each (in,), b None for zero; `gain` is g, (out,)."""
-        channels, shape = x.shape[-1], (self.features,)
+        """`before` is (s, b), each (in,); `gain` is g, (out,)."""
+        channels = x.shape[-1]
         w = self.param("kernel", torch_uniform, (1, 1, channels, self.features))
-        c = self.param("bias", uniform_bias(channels), shape) if self.use_bias else None
+        c = self.param("bias", uniform_bias(channels), (self.features,))
         w = w[0, 0]
         if before:
             scale, bias = before
-            if bias is not None:
-                c = bias @ w if c is None else bias @ w + c
-            w = scale[:, None] * w
+            c, w = bias @ w + c, scale[:, None] * w
         if gain is not None:
-            w, c = w * gain, c if c is None else c * gain
+            w, c = w * gain, c * gain
         x, w, c = promote_dtype(x, w, c, dtype=self.dtype)
-        y = convolve(x, w[None, None], 1, 0)
-        return y if c is None else y + c
+        return convolve(x, w[None, None], 1, 0) + c
 
 
 class ConvTranspose(nn.Module):

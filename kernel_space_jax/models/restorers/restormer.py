@@ -22,11 +22,9 @@ from jax import Array
 
 from kernel_space_jax.errors import UserError
 from kernel_space_jax.models.layers import (
-    Affine,
     Conv,
     DepthwiseConv,
     LayerNorm,
-    Point,
     crop,
     pad_to_multiple,
     pixel_shuffle,
@@ -39,31 +37,29 @@ SHORTEST = 1e-12  # a channel of q or k that is shorter stays shorter than 1
 
 
 class BiasFreeNorm(nn.Module):
-    """x / std(x) over the channels of each pixel; the mean stays. And a scale."""
+    """x / std(x) over the channels of each pixel, times a scale; the mean stays."""
 
     @nn.compact
-    def __call__(self, x: Array) -> tuple[Array, Affine]:
+    def __call__(self, x: Array) -> Array:
         scale = self.param("scale", nn.initializers.ones, (x.shape[-1],))
         wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
         variance = jnp.var(wide, -1, keepdims=True)
-        return (wide * jax.lax.rsqrt(variance + EPSILON)).astype(x.dtype), (scale, None)
+        y = (wide * jax.lax.rsqrt(variance + EPSILON)).astype(x.dtype)
+        return y * scale.astype(y.dtype)
 
 
 class ChannelAttention(nn.Module):
-    """W_o (softmax(t q^T k) v): every channel is a mix of the channels of its head.
-
-    Here and below W takes the affine map of the norm before it, `affine`.
-    """
+    """W_o (softmax(t q^T k) v): every channel is a mix of the channels of its head."""
 
     heads: int
     use_bias: bool = False
     dtype: Dtype | None = None
 
     @nn.compact
-    def __call__(self, x: Array, affine: Affine | None = None) -> Array:
+    def __call__(self, x: Array) -> Array:
         n, h, w, c = x.shape
         options = {"use_bias": self.use_bias, "dtype": self.dtype}
-        qkv = Point(3 * c, name="qkv", **options)(x, affine)
+        qkv = Conv(3 * c, 1, name="qkv", **options)(x)
         qkv = DepthwiseConv(name="qkv_depthwise", **options)(qkv)
         q, k, v = jnp.split(qkv, 3, -1)
         t = self.param("temperature", nn.initializers.ones, (self.heads,))
@@ -76,7 +72,7 @@ class ChannelAttention(nn.Module):
         scores = products * _over_length(q)[:, :, None] * _over_length(k)[:, None]
         scores = jnp.where(head[:, None] == head, scores * t[head][:, None], -jnp.inf)
         mixed = jnp.einsum("ncd,nhwd->nhwc", nn.softmax(scores).astype(v.dtype), v)
-        return Point(c, name="out", **options)(mixed)
+        return Conv(c, 1, name="out", **options)(mixed)
 
 
 def _over_length(q: Array) -> Array:
@@ -100,12 +96,12 @@ class GatedFeedForward(nn.Module):
     dtype: Dtype | None = None
 
     @nn.compact
-    def __call__(self, x: Array, affine: Affine | None = None) -> Array:
+    def __call__(self, x: Array) -> Array:
         options = {"use_bias": self.use_bias, "dtype": self.dtype}
-        uv = Point(2 * self.hidden, name="in", **options)(x, affine)
+        uv = Conv(2 * self.hidden, 1, name="in", **options)(x)
         u, v = jnp.split(DepthwiseConv(name="depthwise", **options)(uv), 2, -1)
         gated = _gelu(u) * v
-        return Point(x.shape[-1], name="out", **options)(gated)
+        return Conv(x.shape[-1], 1, name="out", **options)(gated)
 
 
 class Restormer(nn.Module):
@@ -161,17 +157,17 @@ class Restormer(nn.Module):
             attention = ChannelAttention(
                 self.heads[level], name=f"{block}_attention", **options
             )
-            x = x + attention(*self._norm(f"{block}_norm1")(x))
+            x = x + attention(self._norm(f"{block}_norm1")(x))
             feed_forward = GatedFeedForward(
                 int(c * self.expansion), name=f"{block}_feed_forward", **options
             )
-            x = x + feed_forward(*self._norm(f"{block}_norm2")(x))
+            x = x + feed_forward(self._norm(f"{block}_norm2")(x))
         return x
 
     def _norm(self, name: str) -> nn.Module:
         if self.norm == "bias-free":
             return BiasFreeNorm(name=name)
-        return LayerNorm(EPSILON, split=True, name=name)
+        return LayerNorm(EPSILON, name=name)
 
     def _check(self) -> None:
         """A `UserError` for sizes that do not go together."""
