@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -167,6 +168,7 @@ def every(
     failed, parts = False, {}
     for words in QUICK if quick else SHOWN:
         typer.echo(f"\n{words}")
+        began = time.monotonic()
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "figures.json"
             command = [sys.executable, __file__, *words.split(), "--json", str(file)]
@@ -177,6 +179,7 @@ def every(
             )
             if file.exists():
                 parts[words] = json.loads(file.read_text())
+        typer.echo(f"{words}: {time.monotonic() - began:.0f} s")
         if run.returncode:
             reason = (run.stderr.strip().splitlines() or ["no reason given"])[-1]
             typer.echo(f"{words}: not measured: {reason}", err=True)
