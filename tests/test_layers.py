@@ -13,6 +13,7 @@ from kernel_space_jax.models.layers import (
     Conv,
     Dropout,
     Point,
+    chain,
     in_strips,
     strips,
 )
@@ -108,3 +109,30 @@ def test_strips_make_no_difference(rows, monkeypatch):
     (y, pull), (y_too, pull_too) = jax.vjp(whole, theta, x), jax.vjp(stripped, theta, x)
     close = partial(np.testing.assert_allclose, atol=1e-5)
     jax.tree.map(close, (y, pull(y)), (y_too, pull_too(y)))
+
+
+def test_a_chain_is_its_blocks_one_after_the_other():
+    """Its gradient too, and the gradient of a function of that."""
+    thetas = list(jax.random.normal(KEY, (5, 3, 3)))
+    block = lambda x, theta: x + jnp.sin(x @ theta)
+    x = jax.random.normal(KEY, (2, 3))
+
+    def plain(x, thetas):
+        for theta in thetas:
+            x = block(x, theta)
+        return jnp.sum(jnp.square(x))
+
+    def chained(x, thetas):
+        return jnp.sum(jnp.square(chain(block, x, thetas)))
+
+    def steepness(loss):
+        return lambda x, thetas: jnp.sum(jnp.square(jax.grad(loss)(x, thetas)))
+
+    close = partial(np.testing.assert_allclose, rtol=1e-5)
+    for ours, theirs in ((chained, plain), (steepness(chained), steepness(plain))):
+        found, expected = (
+            jax.value_and_grad(loss, (0, 1))(x, thetas) for loss in (ours, theirs)
+        )
+        jax.tree.map(close, found, expected)
+    loops = str(jax.make_jaxpr(jax.grad(chained))(x, thetas)).count("scan[")
+    assert loops == 2 and "scan[" not in str(jax.make_jaxpr(chained)(x, thetas))

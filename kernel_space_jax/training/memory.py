@@ -15,9 +15,9 @@ def keep_memory() -> None:
 
     XLA asks for a step's memory anew on a CPU, and Linux clears it page by page.
     """
-    ours = not any(name.startswith("MALLOC_") for name in os.environ)
-    if ours and sys.platform == "linux":
-        # Other C libraries than GNU's have no such function.
-        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-        for name, value in SETTINGS.items() if mallopt else ():
+    if sys.platform != "linux" or any(n.startswith("MALLOC_") for n in os.environ):
+        return
+    # Other C libraries than GNU's have no such function.
+    if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
+        for name, value in SETTINGS.items():
             mallopt(name, value)

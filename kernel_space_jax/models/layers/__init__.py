@@ -1,9 +1,9 @@
 """What the published networks are built of: NHWC, PyTorch's arithmetic.
 
 `convolution.py`, `winograd.py` and `narrow.py` are the arithmetic, fast on CPU;
-`strips.py` is for large images there, `pairs.py` for images at their own size on a TPU;
-`conv.py` has the layers that use them; `norms.py`, `shape.py` and `blocks.py` what
-stands between them.
+`strips.py` is for large images there and `chain.py` for many equal blocks; `pairs.py`
+is for images at their own size on a TPU. `conv.py` has the layers that use them;
+`norms.py`, `shape.py` and `blocks.py` what stands between them.
 """
 
 from kernel_space_jax.models.layers.blocks import (
@@ -11,6 +11,7 @@ from kernel_space_jax.models.layers.blocks import (
     ResidualBlock,
     ResnetBlock,
 )
+from kernel_space_jax.models.layers.chain import chain
 from kernel_space_jax.models.layers.conv import (
     Conv,
     ConvTranspose,
@@ -70,6 +71,7 @@ __all__ = [
     "Statistics",
     "around",
     "centre_crop",
+    "chain",
     "crop",
     "downsample_bilinear",
     "he_uniform",

@@ -12,6 +12,8 @@ pixels of the photo around the pixel, or over all of a smaller photo (TLC, Chu e
 ECCV 2022, as the authors score GoPro).
 """
 
+from typing import Any
+
 import flax.linen as nn
 import jax.numpy as jnp
 from flax.typing import Dtype
@@ -24,6 +26,7 @@ from kernel_space_jax.models.layers import (
     LayerNorm,
     Point,
     around,
+    chain,
     crop,
     pixel_shuffle,
     window_mean,
@@ -103,7 +106,14 @@ class NAFNet(nn.Module):
 
     def _blocks(self, x: Array, count: int, scale: int, name: str) -> Array:
         window = int(WINDOW * self.train_size) // 2**scale
-        for index in range(count):
-            block = NAFBlock(window, self.dtype, name=f"{name}_block{index}")
-            x = block(x)
-        return x
+        names = [f"{name}_block{index}" for index in range(count)]
+        if self.is_initializing():
+            for one in names:
+                x = NAFBlock(window, self.dtype, name=one)(x)
+            return x
+        apart, learned = NAFBlock(window, self.dtype, parent=None), self.variables
+
+        def block(x: Array, theta: Any) -> Any:
+            return apart.apply({"params": theta}, x)
+
+        return chain(block, x, [learned["params"][one] for one in names])
