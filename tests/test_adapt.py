@@ -98,6 +98,7 @@ def camera(tmp_path_factory):
     return root
 
 
+@pytest.mark.slow
 def test_pairs_have_the_cameras_blur_and_are_made_once(camera, tmp_path):
     blurry, sharp = (
         open_source(f"images:{camera}/{kind}?kind={kind}")

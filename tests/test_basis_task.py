@@ -120,6 +120,7 @@ def start(config):
     return build_task(config)
 
 
+@pytest.mark.slow
 def test_the_start_learns_the_centres(start, batch):
     assert start.centres.shape == (4, 9, 9)
     np.testing.assert_allclose(start.centres.sum((1, 2)), 1, rtol=1e-4)

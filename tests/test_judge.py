@@ -247,6 +247,7 @@ def test_it_wants_scenes_and_room(config):
             build_task(other)
 
 
+@pytest.mark.slow
 def test_the_second_look_comes_nearer():
     """The judge that ships, on scenes of dead leaves that it never saw."""
     config = load_config(

@@ -216,6 +216,7 @@ def test_blur_that_is_another_on_each_side(generator):
     assert (sideways[::2] > 0.3).all() and (sideways[1::2] < -0.3).all()
 
 
+@pytest.mark.slow
 def test_places_come_back_as_a_grid(larger):
     photo = np.random.default_rng(0).random((32, 32, 3), np.float32)
     found = ks.deblur(photo, "face", weights=larger, places=2, kernel_size=3, starts=1)

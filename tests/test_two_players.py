@@ -195,6 +195,7 @@ def test_a_loss_through_vgg_is_given_its_weights(tmp_path):
     assert jnp.isfinite(stepper(build_task(config))(state, batch)[1]["content"])
 
 
+@pytest.mark.slow
 def test_a_batch_in_parts_is_the_batch():
     config = tiny(critic_updates=2)
     config.model.losses, config.model.dropout = {"l1": 20.0}, 0.5
