@@ -16,12 +16,15 @@ from jax import Array, lax
 # to so many numbers of all taps. Measured on two cores.
 PATCH = 64
 FEW, TAPS = 6, 150
+WIDE = 16
 
 
 def pays(kernel: tuple[int, int], channels: int, features: int) -> bool:
     """Whether it is faster than XLA's convolution."""
     taps = kernel[0] * kernel[1]
-    return taps * channels <= PATCH or (features <= FEW and taps * features <= TAPS)
+    from_few = taps * channels <= PATCH and features >= WIDE
+    to_few = features <= FEW and taps * features <= TAPS and channels >= WIDE
+    return from_few or to_few
 
 
 def correlate(x: Array, w: Array, pads: tuple) -> Array:
