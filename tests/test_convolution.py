@@ -33,7 +33,7 @@ CASES = [
     (17, 23, 4, 6, 1, 2, 0),
     # From few features and to few, more pixels than are taken as one product.
     (21, 19, 3, 16, 3, 1, 1),
-    (20, 18, 1, 17, 7, 1, 3),
+    (20, 18, 2, 17, 5, 1, 2),
     (20, 17, 16, 3, 5, 1, 2),
     (19, 21, 17, 2, 3, 1, 0),
     # Wide enough for the products of `winograd`.

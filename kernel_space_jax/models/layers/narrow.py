@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 # From few: patches of up to this many numbers. To few: up to this many features, for up
-# to so many numbers of all taps. The other side has at least WIDE. Measured on two cores.
+# to so many numbers of all taps. The other side has at least WIDE. Measured.
 PATCH = 64
 FEW, TAPS = 6, 150
 WIDE = 16
