@@ -24,9 +24,8 @@ def config_of(task):
     config.model.critic_options.update(width=4, layers=2, norm="batch")
     config.model.critic_options.statistics = "running"
     config.batch_size, config.data.crop = COUNT, SIDE
-    # Adam would follow the rounding of gradients that are next to nothing, and with a
-    # larger rate that of large ones would pass the bound.
-    config.optimiser, config.learning_rate = "sgd", 0.001
+    # Adam would follow the rounding of gradients that are next to nothing.
+    config.optimiser, config.learning_rate = "sgd", 0.01
     if task == "adversarial":
         config.model.adversarial, config.model.critic_updates = "ralsgan", 2
         return config

@@ -31,11 +31,11 @@ CASES = [
     (3, 3, 8, 8, 3, 2, 1),
     (17, 23, 4, 6, 1, 1, 0),
     (17, 23, 4, 6, 1, 2, 0),
-    # From few features and to few, more pixels than are taken as one product.
-    (21, 19, 3, 16, 3, 1, 1),
-    (20, 18, 2, 17, 5, 1, 2),
-    (20, 17, 16, 3, 5, 1, 2),
-    (19, 21, 17, 2, 3, 1, 0),
+    # From few features and to few, of images that are large enough.
+    (46, 47, 3, 16, 3, 1, 1),
+    (48, 46, 1, 17, 7, 1, 3),
+    (46, 47, 16, 3, 5, 1, 2),
+    (49, 47, 17, 2, 3, 1, 0),
     # Wide enough for the products of `winograd`.
     (22, 33, 32, 40, 3, 1, 1),
     (24, 26, 33, 32, 3, 1, 0),
@@ -101,7 +101,11 @@ def test_the_gradient_of_a_gradient_is_that_of_xla(case, transposed):
         for f in functions
     )
     assert len(ways) > 1 >= len(ways_of_ours)
-    expected, found = (derive(f, x, w) for f in functions)
+    found = derive(functions[1], x, w)
+    # XLA's own rounding is as large as ours: only double precision judges.
+    with jax.enable_x64(True):
+        double = [np.asarray(array, np.float64) for array in (x, w)]
+        expected = derive(functions[0], *double)
     tolerance = 3e-5 if k == 5 else 1e-5
     for a, e in zip(found, expected, strict=True):
         assert relative_error(a, e) < tolerance

@@ -202,8 +202,8 @@ def _sliding(x: Array, w: Array, pads: tuple) -> Array:
     )
     if winograd.pays(x, (kh, kw), features, (rows, columns)):
         return winograd.correlate(x, w, pads)
-    if narrow.pays((kh, kw), channels, features):
-        return narrow.correlate(x, w, pads)
+    if solve := narrow.solver(w, x.shape[0] * rows * columns):
+        return narrow.correlate(x, w, pads, solve)
     # One more row and column than asked, then cropped: XLA hands convolutions with
     # equal padding on both sides to a library two to five times slower than its own
     # kernel, and the spare pixel keeps this one out.
